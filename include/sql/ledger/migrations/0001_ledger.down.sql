@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS rejected_record;
+DROP TABLE IF EXISTS run_record;
+DROP TABLE IF EXISTS ledger;

@@ -1,0 +1,1 @@
+"""CarboSense / ICOS-Cities: the CO2 sensor network."""

@@ -1,0 +1,435 @@
+"""Readers of InfluxDB 1.x (InfluxQL over HTTP) and 2.x (Flux): telegrams as arrays, days as an inventory.
+
+Both readers answer the same two questions. `inventory`: how many points of which fingerprint does the
+source hold per member and UTC day? `read`: which points of one member lie in a window? Version 1 has no
+maintained client library, so its reader is ours; version 2 uses influxdb-client.
+
+InfluxQL answers come as *chunked* JSON: one document per line, `chunk_size` points at most, so memory
+stays bounded whatever the window. An answer that stops early, or holds fewer points than the inventory
+counted, is an error and never a short day.
+"""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import urllib3
+from numpy.typing import NDArray
+
+from skyledger.connections import Connection
+from skyledger.errors import ConfigError, FormatError, SourceError, SourceUnavailable
+from skyledger.mapping import Source
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0  # without a single byte
+CHUNK_POINTS = 10_000
+SECONDS_PER_DAY = 86_400
+FINGERPRINT_DIGITS = 12  # of the sum of a day's values: beyond the noise of summation order
+
+INVENTORY_SCHEMA = pa.schema(
+    [
+        ("member", pa.string()),
+        ("partition_key", pa.string()),
+        ("source_rows", pa.int64()),
+        ("source_digest", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of one member, in no particular order.
+
+    time_s: (n,) Unix seconds; quantity: (n,) index into `quantities`; value: (n,)
+    """
+
+    quantities: tuple[str, ...]
+    time_s: NDArray[np.int64]
+    quantity: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+
+class TelegramSource(Protocol):
+    """What the ingest needs of a source of telegrams."""
+
+    def ping(self) -> str:
+        """Return a sentence about the server; raise SourceError or SourceUnavailable."""
+
+    def inventory(
+        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+    ) -> pa.Table:
+        """Points per member and UTC day, both days included, as INVENTORY_SCHEMA; no row for an empty day."""
+
+    def quantities(self, source: Source, members: Sequence[str]) -> dict[str, set[str]]:
+        """Names of all quantities that the source has ever held, per member."""
+
+    def read(
+        self, source: Source, quantities: Sequence[str], member: str, first_day: date, last_day: date
+    ) -> Points:
+        """All points of one member from first_day 00:00:00 UTC to the end of last_day."""
+
+
+def open_source(connection: Connection) -> "InfluxV1 | InfluxV2":
+    """Reader for a connection; its extra `api` says which (`v1`, the default, or `v2`)."""
+    api = connection.extra.get("api") or "v1"
+    if api == "v1":
+        return InfluxV1(connection)
+    if api == "v2":
+        return InfluxV2(connection)
+    raise ConfigError(f"connection {connection.conn_id!r}: api is {api!r}, expected 'v1' or 'v2'")
+
+
+def midnight_s(day: date) -> int:
+    """Unix time of 00:00:00 UTC."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def fingerprint(total: float) -> str:
+    """Fingerprint of one day: the sum of all its values (the number of points is compared beside it)."""
+    return f"{total:.{FINGERPRINT_DIGITS - 1}e}"
+
+
+def _days(time_s: Sequence[float]) -> list[str]:
+    days = np.asarray(time_s, dtype=np.int64) // SECONDS_PER_DAY
+    return list(np.datetime_as_string(days.astype("datetime64[D]")))
+
+
+def _base_url(connection: Connection) -> str:
+    scheme = connection.extra.get("scheme") or "https"
+    if scheme not in ("http", "https"):
+        raise ConfigError(f"connection {connection.conn_id!r}: scheme is {scheme!r}, expected 'http' or 'https'")
+    port = connection.port or (443 if scheme == "https" else 8086)
+    prefix = (connection.extra.get("path_prefix") or "").strip("/")
+    return f"{scheme}://{connection.host}:{port}" + (f"/{prefix}" if prefix else "")
+
+
+def _verify_tls(connection: Connection) -> bool:
+    verify = connection.extra.get("verify_tls", True)
+    return verify if isinstance(verify, bool) else str(verify).lower() not in ("false", "0", "no")
+
+
+class InfluxV1:
+    """InfluxQL over HTTP, also behind a path prefix such as a Grafana data-source proxy."""
+
+    def __init__(self, connection: Connection) -> None:
+        if not connection.schema:
+            raise ConfigError(f"connection {connection.conn_id!r} names no database: fill in its schema")
+        self._conn_id = connection.conn_id
+        self._database = connection.schema
+        self._url = f"{_base_url(connection)}/query"
+        read_timeout_s = float(connection.extra.get("timeout_s") or READ_TIMEOUT_S)
+        self._http = urllib3.PoolManager(
+            # a broken connection is tried again at once; anything slower is left to the task's retry
+            retries=urllib3.Retry(connect=2, read=0, status=0, redirect=0, other=0, backoff_factor=0.2),
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
+            cert_reqs="CERT_REQUIRED" if _verify_tls(connection) else "CERT_NONE",
+            ca_certs=connection.extra.get("ca_file") or None,
+        )
+        # gzip pays on a real line, and costs more than it saves on the same machine
+        self._headers = urllib3.make_headers(accept_encoding=self._url.startswith("https"))
+        self._headers["Accept"] = "application/json"
+        token = connection.extra.get("token")
+        if token:
+            self._headers["Authorization"] = f"{connection.extra.get('token_scheme') or 'Bearer'} {token}"
+        elif connection.login:
+            credentials = f"{connection.login}:{connection.password or ''}"
+            self._headers.update(urllib3.make_headers(basic_auth=credentials))
+
+    def ping(self) -> str:
+        """Ask for the measurements of the database: proves address, credentials and database in one."""
+        count = sum(
+            len(series.get("values", [])) for series in self._series("SHOW MEASUREMENTS ON " + _name(self._database))
+        )
+        return f"InfluxDB answers at {self._url}: database {self._database!r} has {count} measurement(s)"
+
+    def inventory(
+        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+    ) -> pa.Table:
+        """See TelegramSource."""
+        columns: dict[str, list[Any]] = {name: [] for name in INVENTORY_SCHEMA.names}
+        statement = (
+            f"SELECT count(value), sum(value) FROM {_name(source.measurement)} "  # noqa: S608 - escaped
+            f"WHERE {_one_of(source.member_tag, members)} AND {_conditions(source, quantities)} "
+            f"AND {_window(first_day, last_day)} GROUP BY time(1d), {_name(source.member_tag)} fill(none)"
+        )
+        for series in self._series(statement):
+            times, counts, sums = zip(*series["values"], strict=True)
+            columns["member"] += [series["tags"][source.member_tag]] * len(times)
+            columns["partition_key"] += _days(times)
+            columns["source_rows"] += counts
+            columns["source_digest"] += map(fingerprint, sums)
+        return pa.table(columns, schema=INVENTORY_SCHEMA)
+
+    def quantities(self, source: Source, members: Sequence[str]) -> dict[str, set[str]]:
+        """See TelegramSource."""
+        statement = (
+            f"SHOW SERIES ON {_name(self._database)} FROM {_name(source.measurement)} "
+            f"WHERE {_one_of(source.member_tag, members)} AND {_exclusions(source)}"
+        )
+        found: dict[str, set[str]] = {}
+        for series in self._series(statement):
+            for (key,) in series["values"]:
+                tags = dict(_tag_pairs(key))
+                found.setdefault(tags.get(source.member_tag, ""), set()).add(tags.get(source.quantity_tag, ""))
+        return found
+
+    def read(
+        self, source: Source, quantities: Sequence[str], member: str, first_day: date, last_day: date
+    ) -> Points:
+        """See TelegramSource."""
+        statement = (
+            f"SELECT value FROM {_name(source.measurement)} "  # noqa: S608 - escaped
+            f"WHERE {_name(source.member_tag)} = {_text(member)} AND {_conditions(source, quantities)} "
+            f"AND {_window(first_day, last_day)} GROUP BY {_name(source.quantity_tag)}"
+        )
+        codes: dict[str, int] = {}
+        blocks: list[NDArray[np.float64]] = []
+        indices: list[NDArray[np.int64]] = []
+        for series in self._series(statement):
+            block = np.array(series["values"], dtype=np.float64)
+            code = codes.setdefault(series["tags"][source.quantity_tag], len(codes))
+            blocks.append(block)
+            indices.append(np.full(len(block), code, dtype=np.int64))
+        points = np.concatenate(blocks) if blocks else np.empty((0, 2))
+        return Points(
+            quantities=tuple(codes),
+            time_s=points[:, 0].astype(np.int64),
+            quantity=np.concatenate(indices) if indices else np.empty(0, dtype=np.int64),
+            value=np.ascontiguousarray(points[:, 1]),
+        )
+
+    def _series(self, statement: str) -> Iterator[Mapping[str, Any]]:
+        """Run one statement; yield the series of its answer, chunk by chunk."""
+        partial = False
+        for line in self._lines(statement):
+            try:
+                document = json.loads(line)
+            except ValueError as error:
+                raise SourceUnavailable(
+                    f"{self._conn_id}: the answer breaks off or is not JSON ({line[:80]!r})"
+                ) from error
+            for result in document.get("results", ()):
+                _refuse_error(self._conn_id, document.get("error") or result.get("error"))
+                partial = bool(result.get("partial"))
+                yield from result.get("series", ())
+            _refuse_error(self._conn_id, document.get("error"))
+        if partial:
+            raise SourceUnavailable(f"{self._conn_id}: the answer ends although more was announced")
+
+    def _lines(self, statement: str) -> Iterator[bytes]:
+        fields = {
+            "db": self._database,
+            "epoch": "s",
+            "chunked": "true",
+            "chunk_size": str(CHUNK_POINTS),
+            "q": statement,
+        }
+        log.debug("%s: %s", self._conn_id, statement)
+        try:
+            response = self._http.request(
+                "GET", self._url, fields=fields, headers=self._headers, preload_content=False, redirect=False
+            )
+            try:
+                if response.status != 200:
+                    raise _status_error(self._conn_id, response)
+                response.auto_close = False  # BufferedReader wants to see the end of the stream itself
+                yield from io.BufferedReader(response, 1 << 18)  # type: ignore[type-var]
+            finally:
+                response.close()  # after a full read the connection is back in its pool already
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise SourceUnavailable(f"{self._conn_id}: InfluxDB at {self._url}: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    reason = getattr(error, "reason", None)
+    return f"{type(reason or error).__name__}: {reason or error}"
+
+
+def _status_error(conn_id: str, response: urllib3.BaseHTTPResponse) -> Exception:
+    text = response.read(500).decode("utf-8", "replace").strip()
+    message = f"{conn_id}: InfluxDB answered HTTP {response.status}: {text}"
+    if response.status in (401, 403):
+        return SourceError(f"{message} (check token or login and password of the connection)")
+    if response.status in (408, 429) or response.status >= 500:
+        return SourceUnavailable(message)
+    return SourceError(message)
+
+
+def _refuse_error(conn_id: str, text: str | None) -> None:
+    if text:
+        kind = SourceUnavailable if re.search(r"time.?out|engine|busy|shutting", text) else SourceError
+        raise kind(f"{conn_id}: InfluxDB refused the query: {text}")
+
+
+# InfluxQL has no bound parameters for names and patterns: everything is quoted here.
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _pattern(expression: str) -> str:
+    return "/" + expression.replace("/", "\\/") + "/"
+
+
+def _one_of(tag: str, values: Sequence[str]) -> str:
+    """Anchored, escaped alternatives: 445 matches neither 1445 nor 4450."""
+    alternatives = "|".join(re.escape(value) for value in values)
+    return f"{_name(tag)} =~ {_pattern(f'^({alternatives})$')}"
+
+
+def _exclusions(source: Source) -> str:
+    return " AND ".join(f"{_name(tag)} !~ {_pattern(text)}" for tag, text in source.exclude.items()) or "true"
+
+
+def _conditions(source: Source, quantities: Sequence[str]) -> str:
+    wanted = _one_of(source.quantity_tag, quantities)
+    return f"{wanted} AND {_exclusions(source)}" if source.exclude else wanted
+
+
+def _window(first_day: date, last_day: date) -> str:
+    return f"time >= {midnight_s(first_day)}s AND time < {midnight_s(last_day + timedelta(days=1))}s"
+
+
+def _tag_pairs(series_key: str) -> Iterator[tuple[str, str]]:
+    """Split a series key (`measurement,tag=value,...`); backslashes escape commas, spaces, equal signs."""
+    for part in re.split(r"(?<!\\),", series_key)[1:]:
+        tag, _, value = part.partition("=")
+        yield re.sub(r"\\([,= ])", r"\1", tag), re.sub(r"\\([,= ])", r"\1", value)
+
+
+class InfluxV2:
+    """Flux over the official client, for a source that has moved to InfluxDB 2."""
+
+    def __init__(self, connection: Connection) -> None:
+        from influxdb_client import InfluxDBClient
+
+        bucket = connection.extra.get("bucket") or connection.schema
+        if not bucket:
+            raise ConfigError(f"connection {connection.conn_id!r} names no bucket: fill in the extra field bucket")
+        self._conn_id = connection.conn_id
+        self._bucket = bucket
+        self._client = InfluxDBClient(
+            url=_base_url(connection),
+            token=connection.extra.get("token") or connection.password or "",
+            org=connection.extra.get("org") or "",
+            timeout=int(1000 * float(connection.extra.get("timeout_s") or READ_TIMEOUT_S)),
+            verify_ssl=_verify_tls(connection),
+            ssl_ca_cert=connection.extra.get("ca_file") or None,
+            enable_gzip=True,
+        )
+
+    def ping(self) -> str:
+        """Ask for one measurement of the bucket: proves address, token and bucket in one."""
+        flux = f'import "influxdata/influxdb/schema" schema.measurements(bucket: {_flux(self._bucket)})'
+        count = sum(1 for _ in self._rows(flux))
+        return f"InfluxDB 2 answers: bucket {self._bucket!r} has {count} measurement(s)"
+
+    def inventory(
+        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+    ) -> pa.Table:
+        """See TelegramSource."""
+        data = self._data(source, quantities, members, first_day, last_day)
+        group = f"group(columns: [{_flux(source.member_tag)}])"
+        window = "aggregateWindow(every: 1d, fn: {}, createEmpty: false, timeSrc: \"_start\")"
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for name in ("count", "sum"):
+            for row in self._rows(f"{data} |> {group} |> {window.format(name)}"):
+                key = (row[source.member_tag], row["_time"].astimezone(UTC).date().isoformat())
+                found.setdefault(key, {})[name] = row["_value"]
+        return pa.table(
+            {
+                "member": [member for member, _ in found],
+                "partition_key": [day for _, day in found],
+                "source_rows": [int(values["count"]) for values in found.values()],
+                "source_digest": [fingerprint(values["sum"]) for values in found.values()],
+            },
+            schema=INVENTORY_SCHEMA,
+        )
+
+    def quantities(self, source: Source, members: Sequence[str]) -> dict[str, set[str]]:
+        """See TelegramSource."""
+        found: dict[str, set[str]] = {}
+        for member in members:
+            rows = self._rows(
+                'import "influxdata/influxdb/schema" '
+                f"schema.tagValues(bucket: {_flux(self._bucket)}, tag: {_flux(source.quantity_tag)}, "
+                f"predicate: (r) => r[{_flux(source.member_tag)}] == {_flux(member)}, start: 0)"
+            )
+            found[member] = {row["_value"] for row in rows}
+        return found
+
+    def read(
+        self, source: Source, quantities: Sequence[str], member: str, first_day: date, last_day: date
+    ) -> Points:
+        """See TelegramSource."""
+        keep = f'keep(columns: ["_time", "_value", {_flux(source.quantity_tag)}])'
+        data = self._data(source, quantities, [member], first_day, last_day)
+        codes: dict[str, int] = {}
+        times: list[int] = []
+        indices: list[int] = []
+        values: list[float] = []
+        for row in self._rows(f"{data} |> group() |> {keep}"):
+            times.append(int(row["_time"].timestamp()))
+            indices.append(codes.setdefault(row[source.quantity_tag], len(codes)))
+            values.append(row["_value"])
+        return Points(
+            quantities=tuple(codes),
+            time_s=np.array(times, dtype=np.int64),
+            quantity=np.array(indices, dtype=np.int64),
+            value=np.array(values, dtype=np.float64),
+        )
+
+    def _data(
+        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+    ) -> str:
+        stop = last_day + timedelta(days=1)
+        excluded = "".join(
+            f" and (not exists r[{_flux(tag)}] or r[{_flux(tag)}] !~ {_pattern(text)})"
+            for tag, text in source.exclude.items()
+        )
+        return (
+            f"from(bucket: {_flux(self._bucket)}) "
+            f"|> range(start: {first_day.isoformat()}T00:00:00Z, stop: {stop.isoformat()}T00:00:00Z) "
+            f'|> filter(fn: (r) => r._measurement == {_flux(source.measurement)} and r._field == "value" '
+            f"and contains(value: r[{_flux(source.member_tag)}], set: [{', '.join(map(_flux, members))}]) "
+            f"and contains(value: r[{_flux(source.quantity_tag)}], set: [{', '.join(map(_flux, quantities))}])"
+            f"{excluded})"
+        )
+
+    def _rows(self, flux: str) -> Iterator[dict[str, Any]]:
+        from influxdb_client.rest import ApiException
+
+        log.debug("%s: %s", self._conn_id, flux)
+        try:
+            for record in self._client.query_api().query_stream(flux):
+                yield record.values
+        except ApiException as error:
+            message = f"{self._conn_id}: InfluxDB answered HTTP {error.status}: {error.message or error.reason}"
+            if error.status in (408, 429) or (error.status or 500) >= 500:
+                raise SourceUnavailable(message) from error
+            raise SourceError(message) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise SourceUnavailable(f"{self._conn_id}: {_cause(error)}") from error
+        except (KeyError, ValueError, TypeError) as error:
+            raise FormatError(f"{self._conn_id}: the answer is not Flux CSV: {error}") from error
+
+
+def _flux(text: str) -> str:
+    return json.dumps(text).replace("${", "\\${")
