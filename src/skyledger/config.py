@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -152,12 +152,6 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 class _Reader(yaml.SafeLoader):
     """YAML reader that refuses what YAML quietly accepts, and remembers the line of every key."""
 
-    # `no`, `on` and `y` are words here, not booleans; dates stay text, the models parse them
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOLEAN, _TIMESTAMP)]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.problems: list[tuple[int, str]] = []
@@ -187,8 +181,12 @@ class _Reader(yaml.SafeLoader):
                 self._note_lines(item, (*loc, index), item.start_mark.line + 1)
 
 
-# the two booleans of YAML 1.2
-_Reader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), list("tf"))  # type: ignore[no-untyped-call]
+# `no`, `on` and `y` are words here, not booleans; dates stay text, the models parse them
+_Reader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOLEAN, _TIMESTAMP)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Reader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), list("tf"))
 
 
 def _worth_telling(error: ValidationError) -> list[ErrorDetails]:
