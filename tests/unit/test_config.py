@@ -185,7 +185,7 @@ def test_write_schemas_tells_what_it_changed(tmp_path: Path) -> None:
 def test_project_root_comes_from_the_environment_or_the_checkout(tmp_path: Path) -> None:
     def root(**environ: str) -> str:
         code = "from skyledger import config; print(config.PROJECT_ROOT)"
-        done = subprocess.run(  # noqa: S603 - our own interpreter
+        done = subprocess.run(
             [sys.executable, "-c", code],
             env={k: v for k, v in os.environ.items() if k != "SKYLEDGER_HOME"} | environ,
             capture_output=True,

@@ -78,7 +78,7 @@ def downgrade(network: str, url: URL | str, revision: str) -> list[str]:
 
 def current(network: str, url: URL | str) -> str | None:
     """Return the revision of a database, None if it has none yet."""
-    with _connected(network, url) as connection:
+    with connected(network, url) as connection:
         return _current(network, connection)
 
 
@@ -113,7 +113,7 @@ def split_statements(sql: str) -> list[str]:
 def _move(network: str, url: URL | str, move: Callable[[Config, str], None], revision: str) -> list[str]:
     config = _config()
     done: list[str] = []
-    with _connected(network, url) as connection, _locked(connection):
+    with connected(network, url) as connection, _locked(connection):
         _current(network, connection)
         config.attributes.update(connection=connection, done=done)
         try:
@@ -142,7 +142,8 @@ def _current(network: str, connection: Connection) -> str | None:
 
 
 @contextmanager
-def _connected(network: str, url: URL | str) -> Iterator[Connection]:
+def connected(network: str, url: URL | str) -> Iterator[Connection]:
+    """Open a connection (UTC, every statement committed at once) to the database of a known network."""
     if network not in networks():
         raise ConfigError(f"unknown network {network!r}; expected one of {', '.join(networks())}")
     # A transaction would promise what MariaDB does not hold: it commits at every DDL statement anyway
@@ -168,6 +169,6 @@ def _locked(connection: Connection) -> Iterator[None]:
     taken = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (name, LOCK_WAIT_S)).scalar()
     if taken != 1:
         raise StorageUnavailable(
-            f"database {database!r}: another migration holds it for over {LOCK_WAIT_S} s; let it end, then rerun"
+            f"database {database!r}: another migration has run for {LOCK_WAIT_S} s: let it end, then rerun"
         )
     yield  # the lock ends with the connection, whatever happens
