@@ -10,14 +10,16 @@ counted, is an error and never a short day.
 """
 
 import io
+import itertools
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import urllib3
@@ -120,6 +122,25 @@ def _verify_tls(connection: Connection) -> bool:
     return verify if isinstance(verify, bool) else str(verify).lower() not in ("false", "0", "no")
 
 
+class _Series(msgspec.Struct):
+    values: list[list[Any]] = []
+    tags: dict[str, str] = {}
+
+
+class _Result(msgspec.Struct):
+    series: list[_Series] = []
+    partial: bool = False
+    error: str = ""
+
+
+class _Answer(msgspec.Struct):
+    results: list[_Result] = []
+    error: str = ""
+
+
+_answers = msgspec.json.Decoder(_Answer)
+
+
 class InfluxV1:
     """InfluxQL over HTTP, also behind a path prefix such as a Grafana data-source proxy."""
 
@@ -150,7 +171,7 @@ class InfluxV1:
     def ping(self) -> str:
         """Ask for the measurements of the database: proves address, credentials and database in one."""
         count = sum(
-            len(series.get("values", [])) for series in self._series("SHOW MEASUREMENTS ON " + _name(self._database))
+            len(series.values) for series in self._series("SHOW MEASUREMENTS ON " + _name(self._database))
         )
         return f"InfluxDB answers at {self._url}: database {self._database!r} has {count} measurement(s)"
 
@@ -165,8 +186,8 @@ class InfluxV1:
             f"AND {_window(first_day, last_day)} GROUP BY time(1d), {_name(source.member_tag)} fill(none)"
         )
         for series in self._series(statement):
-            times, counts, sums = zip(*series["values"], strict=True)
-            columns["member"] += [series["tags"][source.member_tag]] * len(times)
+            times, counts, sums = zip(*series.values, strict=True)
+            columns["member"] += [series.tags[source.member_tag]] * len(times)
             columns["partition_key"] += _days(times)
             columns["source_rows"] += counts
             columns["source_digest"] += map(fingerprint, sums)
@@ -180,7 +201,7 @@ class InfluxV1:
         )
         found: dict[str, set[str]] = {}
         for series in self._series(statement):
-            for (key,) in series["values"]:
+            for (key,) in series.values:
                 tags = dict(_tag_pairs(key))
                 found.setdefault(tags.get(source.member_tag, ""), set()).add(tags.get(source.quantity_tag, ""))
         return found
@@ -195,36 +216,36 @@ class InfluxV1:
             f"AND {_window(first_day, last_day)} GROUP BY {_name(source.quantity_tag)}"
         )
         codes: dict[str, int] = {}
-        blocks: list[NDArray[np.float64]] = []
-        indices: list[NDArray[np.int64]] = []
+        blocks = [np.empty((0, 2))]
+        indices = [np.empty(0, dtype=np.int64)]
         for series in self._series(statement):
-            block = np.array(series["values"], dtype=np.float64)
-            code = codes.setdefault(series["tags"][source.quantity_tag], len(codes))
-            blocks.append(block)
-            indices.append(np.full(len(block), code, dtype=np.int64))
-        points = np.concatenate(blocks) if blocks else np.empty((0, 2))
+            flat = itertools.chain.from_iterable(series.values)
+            blocks.append(np.fromiter(flat, np.float64, 2 * len(series.values)).reshape(-1, 2))
+            code = codes.setdefault(series.tags[source.quantity_tag], len(codes))
+            indices.append(np.full(len(series.values), code, dtype=np.int64))
+        points = np.concatenate(blocks)
         return Points(
             quantities=tuple(codes),
             time_s=points[:, 0].astype(np.int64),
-            quantity=np.concatenate(indices) if indices else np.empty(0, dtype=np.int64),
+            quantity=np.concatenate(indices),
             value=np.ascontiguousarray(points[:, 1]),
         )
 
-    def _series(self, statement: str) -> Iterator[Mapping[str, Any]]:
+    def _series(self, statement: str) -> Iterator[_Series]:
         """Run one statement; yield the series of its answer, chunk by chunk."""
         partial = False
         for line in self._lines(statement):
             try:
-                document = json.loads(line)
-            except ValueError as error:
+                answer = _answers.decode(line)
+            except msgspec.DecodeError as error:
                 raise SourceUnavailable(
-                    f"{self._conn_id}: the answer breaks off or is not JSON ({line[:80]!r})"
+                    f"{self._conn_id}: the answer breaks off or is not InfluxDB's JSON ({line[:80]!r}): {error}"
                 ) from error
-            for result in document.get("results", ()):
-                _refuse_error(self._conn_id, document.get("error") or result.get("error"))
-                partial = bool(result.get("partial"))
-                yield from result.get("series", ())
-            _refuse_error(self._conn_id, document.get("error"))
+            _refuse_error(self._conn_id, answer.error)
+            for result in answer.results:
+                _refuse_error(self._conn_id, result.error)
+                partial = result.partial
+                yield from result.series
         if partial:
             raise SourceUnavailable(f"{self._conn_id}: the answer ends although more was announced")
 
@@ -267,7 +288,7 @@ def _status_error(conn_id: str, response: urllib3.BaseHTTPResponse) -> Exception
     return SourceError(message)
 
 
-def _refuse_error(conn_id: str, text: str | None) -> None:
+def _refuse_error(conn_id: str, text: str) -> None:
     if text:
         kind = SourceUnavailable if re.search(r"time.?out|engine|busy|shutting", text) else SourceError
         raise kind(f"{conn_id}: InfluxDB refused the query: {text}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -288,3 +288,16 @@ def replace_rejected(session: Session, dataset: str, rejected: pa.Table) -> None
             rejected,
         )
         session.execute(_statement("keep_rejected"), {"dataset": dataset})
+
+
+def states(session: Session, dataset: str, first_key: str, last_key: str) -> list[tuple[Any, ...]]:
+    """Partitions, members and rows per dataset (by prefix) and state, for a range of keys."""
+    return session.query(_statement("states"), {"dataset": dataset, "first": first_key, "last": last_key})
+
+
+def gaps(session: Session, dataset: str, first_key: str, last_key: str) -> list[tuple[Any, ...]]:
+    """Runs of neighbouring partitions that are not simply stored.
+
+    (dataset, member, state, first key, last key, partitions, reason)
+    """
+    return session.query(_statement("gaps"), {"dataset": dataset, "first": first_key, "last": last_key})

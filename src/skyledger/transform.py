@@ -31,7 +31,7 @@ DUCKDB_TYPES = {
     "float64": "DOUBLE",
 }
 TIME = "__time_s"  # cannot clash: a quantity is a tag value of the source, and this is none
-REASON = "__reason"
+MISFIT = "__misfit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Transformer:
         self._database.execute("SET lock_configuration = true")
         for column in mapping.columns:
             self._check_expression(column)
-        self._select = self._compile()
+        self._select, self._explain = self._compile()
 
     def _check_expression(self, column: Column) -> None:
         try:
@@ -90,22 +90,26 @@ class Transformer:
                 f"SQL expression over its quantities: {str(error).splitlines()[0]}"
             ) from error
 
-    def _compile(self) -> str:
-        fields, reasons = [], []
+    def _compile(self) -> tuple[str, str]:
+        """SQL of the rows with a mark on the misfits, and SQL of the reasons (only run if there are any)."""
+        fields, misfits, reasons = [], [], []
         for column in self.mapping.columns:
             value, kind = _value(column), DUCKDB_TYPES[column.type]
             cast = f"TRY_CAST({value} AS {kind})"
             fields.append(f'{cast} AS "{column.name}"')
             # a fraction must not be rounded away by an integer column, nor infinity be stored
             fits = f"isfinite({cast})" if column.type.startswith("float") else f"{cast} = {value}"
+            there = f"{value} IS NOT NULL"
+            if column.expression is not None:  # NULL from quantities that are all there is a failure, too
+                there = " AND ".join(f"{_quoted(quantity)} IS NOT NULL" for quantity in column.quantities)
+            misfit = f"({there} AND NOT coalesce({fits}, false))"
+            misfits.append(misfit)
+            shown = f"coalesce(({value})::VARCHAR, 'the result of its expression')"
             reasons.append(
-                f"CASE WHEN {value} IS NOT NULL AND NOT coalesce({fits}, false) "
-                f"THEN '{column.name}: ' || ({value})::VARCHAR || ' does not fit {column.type}' END"
+                f"CASE WHEN {misfit} THEN '{column.name}: ' || {shown} || ' does not fit {column.type}' END"
             )
-        return (
-            f'SELECT "{TIME}", {", ".join(fields)}, '
-            f"nullif(concat_ws('; ', {', '.join(reasons)}), '') AS \"{REASON}\" FROM telegrams"
-        )
+        select = f'SELECT "{TIME}", {", ".join(fields)}, {" OR ".join(misfits)} AS "{MISFIT}" FROM telegrams'
+        return select, f"SELECT concat_ws('; ', {', '.join(reasons)}) AS reason FROM telegrams"
 
     def _run(self, sql: str, telegrams: pa.Table) -> pa.Table:
         self._database.register("telegrams", telegrams)
@@ -136,18 +140,18 @@ class Transformer:
         result = self._run(self._select, telegrams)
 
         days = (time_s // SECONDS_PER_DAY).astype("datetime64[D]")
-        reasons = result[REASON]
-        bad = np.flatnonzero(reasons.is_valid().to_numpy())
+        misfit = result[MISFIT].to_numpy()
+        bad, good = np.flatnonzero(misfit), np.flatnonzero(~misfit)
+        reasons = self._run(self._explain, telegrams.take(bad))["reason"] if len(bad) else ()
         rejected = tuple(
             Rejected(
                 day=str(days[row]),
                 record_key=str(time_s[row]),
-                reason=reasons[row].as_py()[:500],
+                reason=str(reason)[:500],
                 raw=json.dumps({q: v[row] for q, v in columns.items() if not np.isnan(v[row])}),
             )
-            for row in bad.tolist()
+            for row, reason in zip(bad.tolist(), reasons, strict=True)
         )
-        good = np.setdiff1d(np.arange(len(time_s)), bad, assume_unique=True)
         return Mapped(
             rows=self._destination_rows(member, result if len(good) == len(time_s) else result.take(good)),
             days=days[good],
@@ -194,15 +198,17 @@ class Transformer:
 def _value(column: Column) -> str:
     """SQL of a column before its cast: an expression, or the first source quantity that is present."""
     if column.expression is not None:
-        value = f"({column.expression})"
-    else:
-        present = [_null_if_missing(quantity, column.missing) for quantity in column.quantities]
-        value = present[0] if len(present) == 1 else f"coalesce({', '.join(present)})"
-    return value
+        return f"TRY({column.expression})"  # NULL instead of an error that would stop the whole query
+    present = [_null_if_missing(quantity, column.missing) for quantity in column.quantities]
+    return present[0] if len(present) == 1 else f"coalesce({', '.join(present)})"
+
+
+def _quoted(quantity: str) -> str:
+    return '"' + quantity.replace('"', '""') + '"'
 
 
 def _null_if_missing(quantity: str, missing: Sequence[float]) -> str:
-    quoted = '"' + quantity.replace('"', '""') + '"'
-    for value in missing:
-        quoted = f"nullif({quoted}, {float(value)!r})"
-    return quoted
+    value = _quoted(quantity)
+    for code in missing:
+        value = f"nullif({value}, {float(code)!r})"
+    return value

@@ -1,9 +1,9 @@
 """The network databases: connections, transactions, bulk upserts.
 
 Rows travel as pyarrow tables. `Session.stage` streams one into a temporary table with LOAD DATA
-LOCAL, straight from memory (no temporary file to fill a disk or to outlive a crash); `Session.merge`
-moves it to its final table with one upsert. Where the server forbids LOCAL, `executemany` fills the
-same temporary table. Every session runs in UTC and in strict mode.
+LOCAL, straight from memory (no temporary file to fill a disk or to outlive a crash); `Session.upsert`
+does the same and moves it to its final table with one statement. Where the server forbids LOCAL,
+`executemany` takes its place. Every session runs in UTC and in strict mode.
 """
 
 import logging
@@ -248,57 +248,36 @@ class Session:
 
         `rows` is an (n,) table whose columns are among those defined; NaN and null become NULL.
         """
-        self._fill(name, f"({', '.join(columns)}) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin", rows)
+        self._make_temporary(name, f"({', '.join(columns)}) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin")
+        self._write(name, rows)
 
-    def stage_like(self, name: str, table: str, rows: pa.Table) -> None:
-        """Make temporary table `name`, shaped like `table`, and fill it with `rows`."""
-        self._fill(name, f"LIKE {quote(table)}", rows)
-
-    def _fill(self, name: str, shape: str, rows: pa.Table) -> None:
+    def _make_temporary(self, name: str, shape: str) -> None:
         self.execute(f"DROP TEMPORARY TABLE IF EXISTS {quote(name)}")
         self.execute(f"CREATE TEMPORARY TABLE {quote(name)} {shape}")
-        if rows.num_rows == 0:
-            return
-        if self._local_allowed:
-            try:
-                self._load_local(name, rows)
-                return
-            except _LocalForbiddenError:
-                self._local_allowed = False
-                log.warning("%s forbids LOAD DATA LOCAL: falling back to executemany (slower)", self._conn_id)
-        self._insert_many(name, rows)
 
-    def _load_local(self, name: str, rows: pa.Table) -> None:
-        self._wire.local_data = encode_tsv(rows)
-        sql = (
-            f"LOAD DATA LOCAL INFILE 'memory' INTO TABLE {quote(name)} CHARACTER SET utf8mb4 "
-            f"FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' "
-            f"({_quote_all(rows.column_names)})"
-        )
-        with _translated(self._conn_id), self._wire.cursor() as cursor:
-            loaded = cursor.execute(sql)
-            # LOCAL turns bad values into warnings: for us they are errors
-            if cursor.warning_count or loaded != rows.num_rows:
-                cursor.execute("SHOW WARNINGS LIMIT 3")
-                raise StorageError(
-                    f"{self._conn_id}: loaded {loaded} of {rows.num_rows} rows into {name}: "
-                    f"{'; '.join(str(w[2]) for w in cursor.fetchall()) or 'no reason given'}"
-                )
+    def upsert(
+        self, table: str, rows: pa.Table, keys: Sequence[str], where: str, parameters: Sequence[Any]
+    ) -> UpsertCounts:
+        """Upsert `rows` into `table`, inside the caller's transaction.
 
-    def _insert_many(self, name: str, rows: pa.Table) -> None:
-        sql = (
-            f"INSERT INTO {quote(name)} ({_quote_all(rows.column_names)}) "  # noqa: S608 - validated
-            f"VALUES ({', '.join(['%s'] * rows.num_columns)})"
-        )
-        with _translated(self._conn_id), self._wire.cursor() as cursor:
-            for batch in _null_for_nan(rows).to_batches(max_chunksize=EXECUTEMANY_ROWS):
-                cursor.executemany(sql, list(zip(*(c.to_pylist() for c in batch.columns), strict=True)))
-
-    def merge(self, staged: str, table: str, columns: Sequence[str], keys: Sequence[str]) -> UpsertCounts:
-        """Upsert the staged rows into `table`; return the rows inserted, changed and left unchanged.
-
-        The caller holds the transaction. Columns that are not named keep their value.
+        Parameters
+        ----------
+        rows: (n,) table in the table's column names; columns it does not name keep their value
+        keys: the table's primary key; no two rows share it
+        where: condition with `parameters` that holds for every row that could be met. If the table has
+            no such row, `rows` go straight in, at half the cost of an upsert
         """
+        if rows.num_rows == 0:
+            return UpsertCounts()
+        exists = f"SELECT 1 FROM {quote(table)} WHERE {where} LIMIT 1"  # noqa: S608 - `where` is ours
+        if not self.query(exists, parameters):
+            self._write(table, rows)
+            return UpsertCounts(inserted=rows.num_rows)
+        self._make_temporary("upserted", f"LIKE {quote(table)}")
+        self._write("upserted", rows)
+        return self._merge("upserted", table, rows.column_names, keys)
+
+    def _merge(self, staged: str, table: str, columns: Sequence[str], keys: Sequence[str]) -> UpsertCounts:
         join = " AND ".join(f"s.{quote(k)} = t.{quote(k)}" for k in keys)
         staged_rows, existing = self.query(
             f"SELECT COUNT(*), COUNT(t.{quote(keys[0])}) FROM {quote(staged)} AS s "  # noqa: S608 - validated
@@ -313,6 +292,44 @@ class Session:
         inserted = staged_rows - existing  # MariaDB counts an insert once and a changed row twice
         changed = (affected - inserted) // 2
         return UpsertCounts(inserted, changed, existing - changed)
+
+    def _write(self, table: str, rows: pa.Table) -> None:
+        if rows.num_rows == 0:
+            return
+        if self._local_allowed:
+            try:
+                self._load_local(table, rows)
+                return
+            except _LocalForbiddenError:
+                self._local_allowed = False
+                log.warning("%s forbids LOAD DATA LOCAL: falling back to executemany (slower)", self._conn_id)
+        self._insert_many(table, rows)
+
+    def _load_local(self, table: str, rows: pa.Table) -> None:
+        self._wire.local_data = encode_tsv(rows)
+        sql = (
+            f"LOAD DATA LOCAL INFILE 'memory' INTO TABLE {quote(table)} CHARACTER SET utf8mb4 "
+            f"FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' "
+            f"({_quote_all(rows.column_names)})"
+        )
+        with _translated(self._conn_id), self._wire.cursor() as cursor:
+            loaded = cursor.execute(sql)
+            # LOCAL turns bad values, double keys and missing parents into warnings: for us they are errors
+            if cursor.warning_count or loaded != rows.num_rows:
+                cursor.execute("SHOW WARNINGS LIMIT 3")
+                raise StorageError(
+                    f"{self._conn_id}: {table} took {loaded} of {rows.num_rows} rows: "
+                    f"{'; '.join(str(w[2]) for w in cursor.fetchall()) or 'no reason given'}"
+                )
+
+    def _insert_many(self, table: str, rows: pa.Table) -> None:
+        sql = (
+            f"INSERT INTO {quote(table)} ({_quote_all(rows.column_names)}) "  # noqa: S608 - validated
+            f"VALUES ({', '.join(['%s'] * rows.num_columns)})"
+        )
+        with _translated(self._conn_id), self._wire.cursor() as cursor:
+            for batch in _null_for_nan(rows).to_batches(max_chunksize=EXECUTEMANY_ROWS):
+                cursor.executemany(sql, list(zip(*(c.to_pylist() for c in batch.columns), strict=True)))
 
 
 class _LocalForbiddenError(Exception):

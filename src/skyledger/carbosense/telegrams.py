@@ -87,7 +87,7 @@ def plan_telegrams(
         expected=ledger.partitions((str(u), day.isoformat()) for u, days in deployed.items() for day in days),
         found=found,
         present_sql=_present_sql(mapping),
-        present_parameters=(tuple(deployed), midnight_s(first_day), midnight_s(last_day + timedelta(days=1))),
+        present_parameters=_where_parameters(units, first_day, last_day),
         config_digest=digest(mapping),
         mode=mode,
         backfill_from=now.date() - timedelta(days=backfill_days),
@@ -99,9 +99,17 @@ def _present_sql(mapping: TelegramMapping) -> str:
     return (
         "SELECT CAST(unit AS CHAR), CAST('1970-01-01' + INTERVAL day DAY AS CHAR), n FROM "  # noqa: S608
         f"(SELECT {unit} AS unit, {seconds} DIV 86400 AS day, COUNT(*) AS n "
-        f"FROM {quote(mapping.destination.table)} WHERE {unit} IN %s AND {seconds} >= %s AND {seconds} < %s "
-        "GROUP BY 1, 2) AS counted"
+        f"FROM {quote(mapping.destination.table)} WHERE {_where(mapping)} GROUP BY 1, 2) AS counted"
     )
+
+
+def _where(mapping: TelegramMapping) -> str:
+    unit, seconds = quote(mapping.destination.member_column), quote(mapping.destination.time_column)
+    return f"{unit} IN %s AND {seconds} >= %s AND {seconds} < %s"
+
+
+def _where_parameters(units: Sequence[str], first_day: date, last_day: date) -> tuple[list[int], int, int]:
+    return [int(unit) for unit in units], midnight_s(first_day), midnight_s(last_day + timedelta(days=1))
 
 
 def ingest_telegrams(
@@ -247,16 +255,17 @@ class _Loader:
             keep = [str(day) not in lacking for day in mapped.days]
             rows = rows.filter(pa.array(keep))
         destination = self.mapping.destination
-        self.session.stage_like("telegrams", destination.table, rows)
+        first, last = (date.fromisoformat(items[n].partition_key) for n in (0, -1))
         rejected = self._rejected(items[0].member, mapped, lacking)
         for attempt in range(1, CONTENTION_TRIES + 1):
             try:
                 with self.session.transaction():
-                    counts = self.session.merge(
-                        "telegrams",
+                    counts = self.session.upsert(
                         destination.table,
-                        rows.column_names,
-                        (destination.member_column, destination.time_column),
+                        rows,
+                        keys=(destination.member_column, destination.time_column),
+                        where=_where(self.mapping),
+                        parameters=_where_parameters([items[0].member], first, last),
                     )
                     ledger.close(
                         self.session, self.mapping.dataset, outcomes, items, config_digest=self.config_digest
