@@ -30,6 +30,7 @@ from sqlalchemy.pool import NullPool
 
 from skyledger.config import SQL_DIR
 from skyledger.errors import ConfigError, StorageError, StorageUnavailable
+from skyledger.migrations.dictionary_page import dictionary_page
 from skyledger.warehouse import ADVICE, LOST_CODES, TRANSIENT_CODES
 
 HERE = Path(__file__).parent
@@ -47,11 +48,15 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One step of a network's history, and whether this database has taken it."""
+    """One step of a network's history, and whether the database has taken it (None: not asked)."""
 
     revision: str
     description: str
-    applied: bool
+    applied: bool | None
+
+    def __str__(self) -> str:
+        state = {None: "", True: "  applied", False: "  to do  "}[self.applied]
+        return f"{self.revision}{state}  {self.description}"
 
 
 def networks() -> list[str]:
@@ -78,17 +83,25 @@ def downgrade(network: str, url: URL | str, revision: str) -> list[str]:
 
 def current(network: str, url: URL | str) -> str | None:
     """Return the revision of a database, None if it has none yet."""
-    with connected(network, url) as connection:
+    with _connected(network, url) as connection:
         return _current(network, connection)
 
 
-def history(network: str, url: URL | str) -> list[Revision]:
-    """Return all revisions of a network, oldest first."""
-    present = current(network, url)
+def history(network: str, url: URL | str | None = None) -> list[Revision]:
+    """Return all revisions of a network, newest first; with the address of a database also its state."""
     script = ScriptDirectory.from_config(_config())
+    present = current(network, url) if url else None
     applied = {s.revision for s in script.iterate_revisions(present, "base")} if present else set()
-    steps = reversed(list(script.iterate_revisions(f"{network}@head", "base")))
-    return [Revision(s.revision, (s.doc or "").strip(), s.revision in applied) for s in steps]
+    return [
+        Revision(step.revision, (step.doc or "").strip(), step.revision in applied if url else None)
+        for step in script.iterate_revisions(f"{_known(network)}@head", "base")
+    ]
+
+
+def dictionary(network: str, url: URL | str) -> str:
+    """Return the data dictionary (Markdown) of a migrated database, from its comments."""
+    with _connected(network, url) as connection:
+        return dictionary_page(network, connection)
 
 
 def run_file(path: str) -> None:
@@ -113,7 +126,7 @@ def split_statements(sql: str) -> list[str]:
 def _move(network: str, url: URL | str, move: Callable[[Config, str], None], revision: str) -> list[str]:
     config = _config()
     done: list[str] = []
-    with connected(network, url) as connection, _locked(connection):
+    with _connected(network, url) as connection, _locked(connection):
         _current(network, connection)
         config.attributes.update(connection=connection, done=done)
         try:
@@ -141,11 +154,16 @@ def _current(network: str, connection: Connection) -> str | None:
     return heads[0] if heads else None
 
 
-@contextmanager
-def connected(network: str, url: URL | str) -> Iterator[Connection]:
-    """Open a connection (UTC, every statement committed at once) to the database of a known network."""
+def _known(network: str) -> str:
     if network not in networks():
         raise ConfigError(f"unknown network {network!r}; expected one of {', '.join(networks())}")
+    return network
+
+
+@contextmanager
+def _connected(network: str, url: URL | str) -> Iterator[Connection]:
+    """Open a connection (UTC, every statement committed at once) to the database of a known network."""
+    _known(network)
     # A transaction would promise what MariaDB does not hold: it commits at every DDL statement anyway
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:

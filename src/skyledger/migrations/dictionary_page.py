@@ -1,37 +1,30 @@
 """The data dictionary: what every column of a network's database holds, from the database's own comments."""
 
 import re
-from collections.abc import Mapping
 
-from sqlalchemy import URL, Dialect, Inspector, inspect
+from sqlalchemy import Connection, Dialect, Inspector, inspect
 from sqlalchemy.types import TypeEngine
-
-from skyledger.migrations import connected
 
 TITLE = """\
 # Data dictionary
 
 What the databases hold, from the comments in their migrations. Made by
-`skyledger db dictionary > docs/data-dictionary.md`; a test compares the two. Times are UTC, a missing
-value is NULL. Units stand in brackets, [1] is a number without unit. Key columns are bold.
+`skyledger db dictionary NETWORK > docs/data-dictionary.md`; a test compares the two. Times are UTC, a
+missing value is NULL. Units stand in brackets, [1] is a number without unit. Key columns are bold.
 """
 INTERNAL_TABLES = {"alembic_version"}
 
 
-def dictionary(databases: Mapping[str, URL | str]) -> str:
-    """Return the Markdown page for migrated databases, given by network."""
-    parts = [TITLE]
-    for network, url in sorted(databases.items()):
-        with connected(network, url) as connection:
-            inspector = inspect(connection)
-            tables = sorted(set(inspector.get_table_names()) - INTERNAL_TABLES, key=str.lower)
-            parts += [f"## {network}\n", *(_table(inspector, table) for table in tables)]
-    return "\n".join(parts)
+def dictionary_page(network: str, connection: Connection) -> str:
+    """Return the Markdown page for a migrated database."""
+    inspector = inspect(connection)
+    tables = sorted(set(inspector.get_table_names()) - INTERNAL_TABLES, key=str.lower)
+    return "\n".join([TITLE, f"## {network}\n", *(_table(inspector, table) for table in tables)])
 
 
 def _table(inspector: Inspector, table: str) -> str:
     keys = inspector.get_pk_constraint(table)["constrained_columns"]
-    lines = [f"### {table}", "", f"{_sentence(inspector.get_table_comment(table)['text'])}", ""]
+    lines = [f"### {table}", "", _sentence(inspector.get_table_comment(table)["text"]), ""]
     lines += ["| column | type | unit and meaning |", "|---|---|---|"]
     for column in inspector.get_columns(table):
         name = f"**{column['name']}**" if column["name"] in keys else column["name"]
@@ -42,9 +35,9 @@ def _table(inspector: Inspector, table: str) -> str:
 
 
 def _type(kind: TypeEngine[object], dialect: Dialect) -> str:
-    """Name the SQL type without what differs between servers: collation, and the display width of integers."""
+    """Name the SQL type without what differs between servers: collation, display width of integers."""
     text = str(kind.compile(dialect)).lower()
-    text = re.sub(r"( character set \w+| collate \w+)", "", text)
+    text = re.sub(r" (character set|collate) \w+", "", text)
     return re.sub(r"(int|integer)\(\d+\)", "int", text)
 
 

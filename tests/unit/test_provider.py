@@ -1,0 +1,51 @@
+import inspect
+import re
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from skyledger import influx, warehouse
+from skyledger.provider import get_provider_info
+
+TYPES = {t["connection-type"]: t for t in get_provider_info()["connection-types"]}
+
+
+def test_the_entry_point_names_this_provider_after_its_distribution() -> None:
+    # Airflow drops a provider whose package-name differs from the distribution it came with
+    found = [
+        p for p in entry_points(group="apache_airflow_provider") if p.dist and p.dist.name == "skyledger"
+    ]
+    assert [p.load() for p in found] == [get_provider_info]
+    assert get_provider_info()["package-name"] == "skyledger"
+
+
+@pytest.mark.parametrize("info", TYPES.values(), ids=TYPES)
+def test_each_connection_type_is_that_of_its_hook(info: dict[str, Any]) -> None:
+    module, _, name = info["hook-class-name"].rpartition(".")
+    hook = getattr(import_module(module), name)
+    assert hook.conn_type == info["connection-type"]
+    assert hook.hook_name == info["hook-name"]
+
+
+@pytest.mark.parametrize(("kind", "module"), [("mariadb", warehouse), ("influxdb", influx)])
+def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, module: Any) -> None:
+    source = inspect.getsource(module)
+    read = set(re.findall(r"""extra(?:\.get\(|\[)["'](\w+)""", source))
+    assert read
+    assert set(TYPES[kind]["conn-fields"]) == read
+
+
+def test_airflow_offers_the_types_and_hides_what_is_secret() -> None:
+    manager = ProvidersManager()
+    fields = {
+        name.split("__", 2)[2]: field
+        for name, field in manager.connection_form_widgets.items()
+        if name.startswith(("extra__influxdb__", "extra__mariadb__"))
+    }
+    assert set(fields) == {name for info in TYPES.values() for name in info["conn-fields"]}
+    assert {field.package_name for field in fields.values()} == {"skyledger"}
+    assert [name for name, field in fields.items() if field.is_sensitive] == ["token"]
+    assert manager.field_behaviours["mariadb"]["relabeling"] == {"schema": "Database"}
