@@ -95,6 +95,10 @@ def check_all(config_dir: Path = CONFIG_DIR) -> list[Path]:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
+    if not checked:
+        raise ConfigError(
+            f"no configuration below {config_dir}; expected SKYLEDGER_HOME to name the checkout"
+        )
     return checked
 
 

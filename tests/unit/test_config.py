@@ -144,6 +144,11 @@ def test_a_file_that_no_model_describes_is_a_problem(tmp_path: Path) -> None:
         config.check_all(tmp_path)
 
 
+def test_a_place_without_any_configuration_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="SKYLEDGER_HOME"):
+        config.check_all(tmp_path)
+
+
 def test_check_all_reports_the_problems_of_all_files(tmp_path: Path) -> None:
     folder = tmp_path / "carbosense" / "telegrams"
     folder.mkdir(parents=True)
