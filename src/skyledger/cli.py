@@ -32,7 +32,12 @@ db_app = typer.Typer(help="Tables of the network databases.", no_args_is_help=Tr
 ledger_app = typer.Typer(help="What is stored, what is missing, what would be done.", no_args_is_help=True)
 carbosense_app = typer.Typer(help="CO2 sensors.", no_args_is_help=True)
 config_app = typer.Typer(help="Configuration files.", no_args_is_help=True)
-for name, sub in (("db", db_app), ("ledger", ledger_app), ("carbosense", carbosense_app), ("config", config_app)):
+for name, sub in (
+    ("db", db_app),
+    ("ledger", ledger_app),
+    ("carbosense", carbosense_app),
+    ("config", config_app),
+):
     app.add_typer(sub, name=name)
 
 out = Console()
@@ -42,7 +47,9 @@ Network = Annotated[str, typer.Argument(help="network: carbosense")]
 SensorType = Annotated[str, typer.Argument(help="sensor type: lp8, hpp, vaisala or licor")]
 FirstDay = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="first UTC day")]
 LastDay = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last UTC day, included")]
-Units = Annotated[list[int] | None, typer.Option("--unit", help="sensor unit; repeat for several; default all")]
+Units = Annotated[
+    list[int] | None, typer.Option("--unit", help="sensor unit; repeat for several; default all")
+]
 LoadMode = Annotated[Mode, typer.Option(help="what to take up")]
 BackfillDays = Annotated[int, typer.Option(min=0, help="days that mode backfill reads again")]
 
@@ -147,7 +154,9 @@ def ledger_status(
 ) -> None:
     """Count partitions per dataset and state, with rows and the newest day stored."""
     first, last = _day_range(first_day, last_day)
-    table = Table("dataset", "state", "partitions", "members", "rows stored", "rows rejected", "first", "last")
+    table = Table(
+        "dataset", "state", "partitions", "members", "rows stored", "rows rejected", "first", "last"
+    )
     with _warehouse(network).session() as session:
         for row in ledger.states(session, dataset, first.isoformat(), last.isoformat()):
             table.add_row(*("" if value is None else str(value) for value in row))

@@ -62,7 +62,7 @@ def _from_json(conn_id: str, text: str) -> Connection:
     port = fields.get("port")
     return Connection(
         conn_id=conn_id,
-        conn_type=fields["conn_type"] if "conn_type" in fields else "",
+        conn_type=fields.get("conn_type", ""),
         host=fields.get("host") or "",
         port=int(port) if port is not None else None,
         login=fields.get("login"),

@@ -18,7 +18,7 @@ class PermanentError(SkyledgerError):
     """Waiting does not heal it: a person must change something first."""
 
 
-class SourceUnavailable(TransientError):
+class SourceUnavailable(TransientError):  # noqa: N818 - the name says it
     """The remote system did not answer, answered late, or broke off."""
 
 
@@ -34,7 +34,7 @@ class ConfigError(PermanentError):
     """A configuration value is wrong: the message names file, key, value and the expected form."""
 
 
-class StorageUnavailable(TransientError):
+class StorageUnavailable(TransientError):  # noqa: N818 - the name says it
     """The database is away, busy, or took a lock away from us."""
 
 

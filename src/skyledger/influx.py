@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0  # without a single byte
 CHUNK_POINTS = 10_000
+READ_BYTES = 256 * 1024
 SECONDS_PER_DAY = 86_400
 FINGERPRINT_DIGITS = 12  # of the sum of a day's values: beyond the noise of summation order
 
@@ -70,7 +71,12 @@ class TelegramSource(Protocol):
         """Return a sentence about the server; raise SourceError or SourceUnavailable."""
 
     def inventory(
-        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+        self,
+        source: Source,
+        quantities: Sequence[str],
+        members: Sequence[str],
+        first_day: date,
+        last_day: date,
     ) -> pa.Table:
         """Points per member and UTC day, both days included, as INVENTORY_SCHEMA; no row for an empty day."""
 
@@ -111,7 +117,9 @@ def _days(time_s: Sequence[float]) -> list[str]:
 def _base_url(connection: Connection) -> str:
     scheme = connection.extra.get("scheme") or "https"
     if scheme not in ("http", "https"):
-        raise ConfigError(f"connection {connection.conn_id!r}: scheme is {scheme!r}, expected 'http' or 'https'")
+        raise ConfigError(
+            f"connection {connection.conn_id!r}: scheme is {scheme!r}, expected 'http' or 'https'"
+        )
     port = connection.port or (443 if scheme == "https" else 8086)
     prefix = (connection.extra.get("path_prefix") or "").strip("/")
     return f"{scheme}://{connection.host}:{port}" + (f"/{prefix}" if prefix else "")
@@ -176,7 +184,12 @@ class InfluxV1:
         return f"InfluxDB answers at {self._url}: database {self._database!r} has {count} measurement(s)"
 
     def inventory(
-        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+        self,
+        source: Source,
+        quantities: Sequence[str],
+        members: Sequence[str],
+        first_day: date,
+        last_day: date,
     ) -> pa.Table:
         """See TelegramSource."""
         columns: dict[str, list[Any]] = {name: [] for name in INVENTORY_SCHEMA.names}
@@ -203,7 +216,9 @@ class InfluxV1:
         for series in self._series(statement):
             for (key,) in series.values:
                 tags = dict(_tag_pairs(key))
-                found.setdefault(tags.get(source.member_tag, ""), set()).add(tags.get(source.quantity_tag, ""))
+                found.setdefault(tags.get(source.member_tag, ""), set()).add(
+                    tags.get(source.quantity_tag, "")
+                )
         return found
 
     def read(
@@ -265,8 +280,9 @@ class InfluxV1:
             try:
                 if response.status != 200:
                     raise _status_error(self._conn_id, response)
-                response.auto_close = False  # BufferedReader wants to see the end of the stream itself
-                yield from io.BufferedReader(response, 1 << 18)  # type: ignore[type-var]
+                # the reader wants to see the end of the stream itself
+                response.auto_close = False  # type: ignore[attr-defined]
+                yield from io.BufferedReader(response, READ_BYTES)
             finally:
                 response.close()  # after a full read the connection is back in its pool already
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -339,11 +355,13 @@ class InfluxV2:
     """Flux over the official client, for a source that has moved to InfluxDB 2."""
 
     def __init__(self, connection: Connection) -> None:
-        from influxdb_client import InfluxDBClient
+        from influxdb_client.client.influxdb_client import InfluxDBClient
 
         bucket = connection.extra.get("bucket") or connection.schema
         if not bucket:
-            raise ConfigError(f"connection {connection.conn_id!r} names no bucket: fill in the extra field bucket")
+            raise ConfigError(
+                f"connection {connection.conn_id!r} names no bucket: fill in the extra field bucket"
+            )
         self._conn_id = connection.conn_id
         self._bucket = bucket
         self._client = InfluxDBClient(
@@ -363,12 +381,17 @@ class InfluxV2:
         return f"InfluxDB 2 answers: bucket {self._bucket!r} has {count} measurement(s)"
 
     def inventory(
-        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+        self,
+        source: Source,
+        quantities: Sequence[str],
+        members: Sequence[str],
+        first_day: date,
+        last_day: date,
     ) -> pa.Table:
         """See TelegramSource."""
         data = self._data(source, quantities, members, first_day, last_day)
         group = f"group(columns: [{_flux(source.member_tag)}])"
-        window = "aggregateWindow(every: 1d, fn: {}, createEmpty: false, timeSrc: \"_start\")"
+        window = 'aggregateWindow(every: 1d, fn: {}, createEmpty: false, timeSrc: "_start")'
         found: dict[tuple[str, str], dict[str, float]] = {}
         for name in ("count", "sum"):
             for row in self._rows(f"{data} |> {group} |> {window.format(name)}"):
@@ -418,7 +441,12 @@ class InfluxV2:
         )
 
     def _data(
-        self, source: Source, quantities: Sequence[str], members: Sequence[str], first_day: date, last_day: date
+        self,
+        source: Source,
+        quantities: Sequence[str],
+        members: Sequence[str],
+        first_day: date,
+        last_day: date,
     ) -> str:
         stop = last_day + timedelta(days=1)
         excluded = "".join(
@@ -442,7 +470,9 @@ class InfluxV2:
             for record in self._client.query_api().query_stream(flux):
                 yield record.values
         except ApiException as error:
-            message = f"{self._conn_id}: InfluxDB answered HTTP {error.status}: {error.message or error.reason}"
+            message = (
+                f"{self._conn_id}: InfluxDB answered HTTP {error.status}: {error.message or error.reason}"
+            )
             if error.status in (408, 429) or (error.status or 500) >= 500:
                 raise SourceUnavailable(message) from error
             raise SourceError(message) from error

@@ -83,20 +83,29 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: `items` to load, `empty` partitions that the source turned out to hold nothing of."""
+    """What to do: `items` to load, `empty` partitions that the source turned out to hold nothing of.
+
+    `outdated` counts partitions stored with another configuration that the mode leaves alone.
+    """
 
     dataset: str
     items: tuple[Item, ...]
     empty: tuple[tuple[str, str], ...]
     expected: int
+    outdated: int = 0
 
     def __len__(self) -> int:
         return len(self.items)
 
     def describe(self) -> str:
         """Say in a line what would be done and why."""
+        outdated = (
+            f"; {self.outdated} were stored with another configuration (mode stale takes them)"
+            if self.outdated
+            else ""
+        )
         if not self.items:
-            return f"{self.dataset}: nothing to do ({self.expected} partitions are as they should be)"
+            return f"{self.dataset}: nothing to do ({self.expected} partitions){outdated}"
         by_reason: dict[str, int] = {}
         for item in self.items:
             by_reason[item.reason] = by_reason.get(item.reason, 0) + 1
@@ -105,7 +114,7 @@ class Plan:
         return (
             f"{self.dataset}: {len(self.items)} of {self.expected} partitions of "
             f"{len({item.member for item in self.items})} members, {min(keys)} to {max(keys)} ({reasons}); "
-            f"{sum(item.source_rows for item in self.items)} source records"
+            f"{sum(item.source_rows for item in self.items)} source records{outdated}"
         )
 
 
@@ -165,7 +174,7 @@ def plan(
         found,
     )
     session.stage("plan_present", (*KEY_COLUMNS, "rows_present INT UNSIGNED NOT NULL", _BIN), partitions(()))
-    session.execute(f"INSERT INTO plan_present {present_sql}", present_parameters)  # noqa: S608 - ours
+    session.execute(f"INSERT INTO plan_present {present_sql}", present_parameters)
     rows = session.query(
         _statement("plan"),
         {
@@ -187,6 +196,9 @@ def plan(
         ),
         empty=tuple((member, key) for member, key, _, source_rows, _ in rows if not source_rows),
         expected=expected.num_rows,
+        outdated=0
+        if Reason.CONFIG_CHANGED in taken
+        else sum(row[2] == Reason.CONFIG_CHANGED for row in rows),
     )
 
 

@@ -83,7 +83,8 @@ class Transformer:
 
     def _check_expression(self, column: Column) -> None:
         try:
-            self._run(f"SELECT {_value(column)} FROM telegrams", self._table(np.empty(0, np.int64), {}))
+            nothing = self._table(np.empty(0, np.int64), {})
+            self._run(f"SELECT {_value(column)} FROM telegrams", nothing)  # noqa: S608 - runs in the sandbox
         except duckdb.Error as error:
             raise ConfigError(
                 f"dataset {self.mapping.dataset}: column {column.name}: {column.expression!r} is not a valid "
@@ -108,8 +109,9 @@ class Transformer:
             reasons.append(
                 f"CASE WHEN {misfit} THEN '{column.name}: ' || {shown} || ' does not fit {column.type}' END"
             )
-        select = f'SELECT "{TIME}", {", ".join(fields)}, {" OR ".join(misfits)} AS "{MISFIT}" FROM telegrams'
-        return select, f"SELECT concat_ws('; ', {', '.join(reasons)}) AS reason FROM telegrams"
+        select = f'SELECT "{TIME}", {", ".join(fields)}, {" OR ".join(misfits)} AS "{MISFIT}"'
+        explain = f"SELECT concat_ws('; ', {', '.join(reasons)}) AS reason"
+        return f"{select} FROM telegrams", f"{explain} FROM telegrams"
 
     def _run(self, sql: str, telegrams: pa.Table) -> pa.Table:
         self._database.register("telegrams", telegrams)
@@ -120,7 +122,10 @@ class Transformer:
 
     def _table(self, time_s: NDArray[np.int64], columns: dict[str, NDArray[np.float64]]) -> pa.Table:
         absent = pa.nulls(len(time_s), pa.float64())
-        arrays = [pa.array(columns[q], from_pandas=True) if q in columns else absent for q in self.mapping.quantities]
+        arrays = [
+            pa.array(columns[q], from_pandas=True) if q in columns else absent
+            for q in self.mapping.quantities
+        ]
         return pa.table([pa.array(time_s), *arrays], names=[TIME, *self.mapping.quantities])
 
     def apply(self, member: int | str, points: Points) -> Mapped:
@@ -160,7 +165,9 @@ class Transformer:
             points_per_day={
                 str(day): int(n)
                 for day, n in zip(
-                    *np.unique((points.time_s // SECONDS_PER_DAY).astype("datetime64[D]"), return_counts=True),
+                    *np.unique(
+                        (points.time_s // SECONDS_PER_DAY).astype("datetime64[D]"), return_counts=True
+                    ),
                     strict=True,
                 )
             },

@@ -88,7 +88,9 @@ class UpsertCounts:
 def quote(identifier: str) -> str:
     """Return a validated identifier in backticks. Raises ConfigError for anything but a plain name."""
     if not IDENTIFIER.fullmatch(identifier):
-        raise ConfigError(f"{identifier!r} is not a table or column name: expected letters, digits, underscores")
+        raise ConfigError(
+            f"{identifier!r} is not a table or column name: expected letters, digits, underscores"
+        )
     return f"`{identifier}`"
 
 
@@ -375,7 +377,13 @@ def encode_tsv(rows: pa.Table) -> bytes:
             column = pc.cast(column, pa.uint8())
         text = pc.cast(column, pa.large_string())
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0")):
+            for plain, escaped in (
+                ("\\", "\\\\"),
+                ("\t", "\\t"),
+                ("\n", "\\n"),
+                ("\r", "\\r"),
+                ("\0", "\\0"),
+            ):
                 text = pc.replace_substring(text, plain, escaped)
         fields.append(pc.fill_null(text, "\\N"))
     fields[-1] = pc.binary_join_element_wise(

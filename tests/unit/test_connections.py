@@ -15,8 +15,12 @@ def test_json_and_uri_say_the_same():
     uri = "mariadb://u:pw%2Dsecret@db:3306/carbosense"
     from_json = from_environment("carbosense_db", {"AIRFLOW_CONN_CARBOSENSE_DB": JSON})
     from_uri = from_environment("carbosense_db", {"AIRFLOW_CONN_CARBOSENSE_DB": uri})
-    assert from_json.password == from_uri.password == "pw-secret"  # noqa: S105
-    assert (from_json.host, from_json.port, from_json.schema) == (from_uri.host, from_uri.port, from_uri.schema)
+    assert from_json.password == from_uri.password == "pw-secret"
+    assert (from_json.host, from_json.port, from_json.schema) == (
+        from_uri.host,
+        from_uri.port,
+        from_uri.schema,
+    )
 
 
 def test_extra_may_be_json_in_json():
@@ -29,7 +33,9 @@ def test_absent_connection_names_the_variable():
         from_environment("carbosense_db", {})
 
 
-@pytest.mark.parametrize("text", ['{"host": "h", "password": "pw-secret"', "pw-secret", '{"port": "pw-secret"}'])
+@pytest.mark.parametrize(
+    "text", ['{"host": "h", "password": "pw-secret"', "pw-secret", '{"port": "pw-secret"}']
+)
 def test_malformed_connection_is_refused_without_its_text(text):
     with pytest.raises(ConfigError) as caught:
         from_environment("x", {"AIRFLOW_CONN_X": text})
@@ -38,5 +44,5 @@ def test_malformed_connection_is_refused_without_its_text(text):
 
 
 def test_repr_holds_no_secret():
-    shown = repr(Connection("x", "influxdb", "h", password="pw-secret", extra={"token": "tok-secret"}))  # noqa: S106
+    shown = repr(Connection("x", "influxdb", "h", password="pw-secret", extra={"token": "tok-secret"}))
     assert "secret" not in shown

@@ -72,7 +72,9 @@ def test_first_source_that_is_present_counts():
     column = {"name": "calibration_a", "type": "uint8", "source": ("calibration", "calibration-a")}
     mapped = Transformer(mapping(column)).apply(
         7,
-        points((0, "calibration-a", 1), (60, "calibration", 0), (60, "calibration-a", 1), (120, "calibration", 1)),
+        points(
+            (0, "calibration-a", 1), (60, "calibration", 0), (60, "calibration-a", 1), (120, "calibration", 1)
+        ),
     )
     assert mapped.rows["calibration_a"].to_pylist() == [1, 0, 1]
     assert mapped.missing == {"2022-04-20": frozenset()}, "one of two sources is enough"
@@ -102,7 +104,8 @@ def test_value_that_does_not_fit_rejects_the_whole_telegram_with_reason_and_raw(
     (rejected,) = mapped.rejected
     assert rejected.record_key == str(DAY_S)
     assert rejected.day == "2022-04-20"
-    assert rejected.reason.startswith("status: ") and rejected.reason.endswith("does not fit uint8")
+    assert rejected.reason.startswith("status: ")
+    assert rejected.reason.endswith("does not fit uint8")
     assert json.loads(rejected.raw) == {"lp8-ir": 1.5, "lp8-status": value}
 
 

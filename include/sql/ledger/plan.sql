@@ -14,12 +14,13 @@ WITH compared AS (
             WHEN ledger.state IS NULL OR ledger.state = 'expected' THEN 'new'
             WHEN ledger.state = 'failed' THEN 'failed'
             WHEN ledger.state = 'running' THEN 'interrupted'
+            -- counts of other quantities cannot be compared
+            WHEN ledger.config_digest <> %(config_digest)s THEN 'config changed'
             WHEN
                 found.source_rows <> ledger.source_rows
                 OR found.source_digest <> ledger.source_digest THEN 'source changed'
             WHEN COALESCE(present.rows_present, 0) <> ledger.rows_stored THEN 'destination changed'
             WHEN ledger.state = 'stale' THEN 'marked stale'
-            WHEN ledger.config_digest <> %(config_digest)s THEN 'config changed'
             WHEN
                 %(everything)s OR expected.partition_key >= %(backfill_from)s THEN 'requested'
         END AS reason

@@ -46,5 +46,7 @@ def deployed_units(
             first = max(start.date(), first_day)
             # a period that ends at midnight does not touch the day that begins there
             last = min((end - timedelta(microseconds=1)).date(), last_day)
-            days.setdefault(unit, set()).update(first + timedelta(days=n) for n in range((last - first).days + 1))
+            days.setdefault(unit, set()).update(
+                first + timedelta(days=n) for n in range((last - first).days + 1)
+            )
     return {unit: sorted(found) for unit, found in sorted(days.items()) if found}

@@ -354,23 +354,17 @@ class _Loader:
         summary.units.add(outcomes[0].member)
         summary.upserts += counts
         summary.duplicate_points += mapped.duplicates
-        summary.failures += [
-            Failure(outcomes[0].member, day, day, error) for day, error in lacking.items()
-        ]
+        summary.failures += [Failure(outcomes[0].member, day, day, error) for day, error in lacking.items()]
 
     def _record_failure(self, items: list[Item], error: SkyledgerError) -> None:
         member = items[0].member
         log.error("unit %s, %s to %s: %s", member, items[0].partition_key, items[-1].partition_key, error)
         failed = [Outcome(member, i.partition_key, State.FAILED, message=str(error)) for i in items]
         with self.session.transaction():
-            ledger.close(
-                self.session, self.mapping.dataset, failed, items, config_digest=self.config_digest
-            )
+            ledger.close(self.session, self.mapping.dataset, failed, items, config_digest=self.config_digest)
         self.summary.units.add(member)
         self.summary.states[State.FAILED] = self.summary.states.get(State.FAILED, 0) + len(items)
-        self.summary.failures.append(
-            Failure(member, items[0].partition_key, items[-1].partition_key, error)
-        )
+        self.summary.failures.append(Failure(member, items[0].partition_key, items[-1].partition_key, error))
 
 
 def _check_complete(items: list[Item], mapped: Mapped) -> None:
