@@ -137,8 +137,10 @@ stamp() {
     sha256sum requirements.txt requirements-dev.txt pyproject.toml scripts/setup.sh
 }
 
-# Companies state their package mirror to pip; uv does not read pip's settings.
-use_pips_index() {
+# uv reads neither pip's settings, where companies state their package mirror, nor by itself the certificates that
+# the system trusts.
+use_settings_of_pip_and_system() {
+    [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 # new and old name
     [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ] || return 0
     local index=${PIP_INDEX_URL:-}
     [ -n "$index" ] || index=$("$1" -m pip config get global.index-url 2>/dev/null) || return 0
@@ -167,7 +169,7 @@ make_environment() {
         .venv/bin/python -m ensurepip >/dev/null 2>&1 || true # an environment that some uv made has no pip
         .venv/bin/python -m pip install -q --disable-pip-version-check uv
     fi
-    use_pips_index "$python"
+    use_settings_of_pip_and_system "$python"
     say "installing Python packages as locked (a minute or two the first time)"
     "$uv" pip sync -q --python .venv/bin/python requirements.txt requirements-dev.txt
     "$uv" pip install -q --python .venv/bin/python --no-deps -e .
