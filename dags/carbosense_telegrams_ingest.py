@@ -30,6 +30,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import CronPartitionTimetable, Param, TaskGroup, TriggerRule, dag, get_current_context, task
+
 from flows import telegrams
 from flows.assets import CARBOSENSE_TELEGRAMS
 from flows.defaults import CARBOSENSE_INFLUX_POOL, alerts
@@ -115,7 +116,6 @@ FORM = {
     tags=["carbosense", "co2", "ingest"],
     params=FORM,
     **alerts(
-        dag_id="carbosense_telegrams_ingest",
         late_after=timedelta(hours=3),
         consequence="raw CarboSense telegrams are missing, so calibrated CO2 of these days is late",
         first_look="the error below the unit's name in the task log; if all units fail, whether InfluxDB and "

@@ -11,10 +11,10 @@ from airflow.sdk import (
     RetryAction,
     RetryRule,
 )
+
 from notifiers.incident import IncidentNotifier
 
 OWNER = "skyledger"
-RUNBOOK = "docs/runbook.md"
 
 # Pools protect weak partners. Their sizes: include/config/airflow/pools.json, loaded at set-up with
 # `airflow pools import` (a test compares names with what the DAGs use)
@@ -29,7 +29,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
             reason="the partner may come back",
         ),
         RetryRule(
-            "skyledger.errors.PermanentError",
+            ["skyledger.errors.PermanentError", "airflow.sdk.exceptions.AirflowNotFoundException"],
             RetryAction.FAIL,
             reason="a person must change something first",
         ),
@@ -37,12 +37,12 @@ RETRY_POLICY = ExceptionRetryPolicy(
 )
 
 
-def alerts(*, dag_id: str, late_after: timedelta, consequence: str, first_look: str) -> dict[str, Any]:
+def alerts(*, late_after: timedelta, consequence: str, first_look: str) -> dict[str, Any]:
     """DAG arguments that tell people once when it stops or is late, and once when it works again.
 
     Task and DAG both report a failure, because a task that is killed runs no callback of its own.
     """
-    words = {"consequence": consequence, "first_look": first_look, "runbook": f"{RUNBOOK}#{dag_id}"}
+    words = {"consequence": consequence, "first_look": first_look}
     return {
         "on_failure_callback": [IncidentNotifier(event="run_failed", **words)],
         "on_success_callback": [IncidentNotifier(event="run_succeeded", **words)],

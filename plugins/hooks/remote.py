@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import redact
+
 from skyledger.connections import Connection
 
 

@@ -65,7 +65,8 @@ def send_everywhere(message: Message) -> bool:
             EMAIL_VARIABLE, APPRISE_CONNECTION, APPRISE_VARIABLE,
         )  # fmt: skip
         return True
-    return any([_sent(name, send, message) for name, send in channels])
+    delivered = [_sent(name, send, message) for name, send in channels]  # every one, not up to the first
+    return any(delivered)
 
 
 def _channels() -> Iterator[tuple[str, Callable[[Message], None]]]:

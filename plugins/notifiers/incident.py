@@ -7,6 +7,7 @@ and could say nothing; the deadline's when a run hangs. All three speak of the s
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from notifiers.channels import Message, send_everywhere
 log = logging.getLogger(__name__)
 
 Event = Literal["task_failed", "run_failed", "deadline_missed", "run_succeeded"]
+RUNBOOK_VARIABLE = "SKYLEDGER_RUNBOOK_URL"  # where a deployment publishes the runbook
+RUNBOOK = "docs/runbook.md"
 LONGEST_ERROR = 1500  # characters: the log has the rest
 
 
@@ -32,7 +35,6 @@ class IncidentNotifier(BaseNotifier):
     :param event: what it is called for
     :param consequence: what is missing, and for whom, while the DAG stands still
     :param first_look: the first thing to look at
-    :param runbook: where the runbook treats this DAG
     """
 
     def __init__(
@@ -41,14 +43,12 @@ class IncidentNotifier(BaseNotifier):
         event: Event,
         consequence: str = "",
         first_look: str = "",
-        runbook: str = "",
         context: Any = None,
     ) -> None:
         super().__init__(context)
         self.event = event
         self.consequence = consequence
         self.first_look = first_look
-        self.runbook = runbook
 
     def notify(self, context: Any) -> None:
         """Open or close the DAG's incident and tell, if there is something new to tell."""
@@ -102,7 +102,7 @@ class IncidentNotifier(BaseNotifier):
             ("Consequence", self.consequence),
             ("Look first at", self.first_look),
             ("Log" if facts.task else "Run", facts.link),
-            ("Runbook", self.runbook),
+            ("Runbook", f"{os.environ.get(RUNBOOK_VARIABLE, RUNBOOK)}#{facts.dag_id}"),
             ("", "No further message follows until it works again."),
         ]
         return Message(

@@ -6,8 +6,8 @@ host, and a table in a network's database would be out of reach just when that d
 An open incident is visible under Admin -> Variables; deleting it there ends it silently.
 
 Variables know no "create if absent", and when a partner is away twenty mapped tasks fail at once. So a
-process that finds no incident writes its own token, waits until everybody who read "none" has written
-too, and reads again: the token that is there has won, and only its owner tells.
+process that finds no incident writes its own mark, waits until everybody who read "none" has written
+too, and reads again: the mark that is there has won, and only its owner tells.
 """
 
 import json
@@ -30,7 +30,7 @@ CLAIM_S = 120.0  # a claim whose owner died before telling is void after this ti
 class Incident:
     """One open incident. `told` is False while its finder is about to tell (or has died)."""
 
-    token: str
+    finder: str  # mark of the process that found it
     since: str  # ISO 8601, UTC
     what: str
     told: bool = False
@@ -47,14 +47,14 @@ def claim(key: str, what: str, settle_s: float = SETTLE_S) -> Incident | None:
     if found and (found.told or found.age_s < CLAIM_S):
         return None
     mine = Incident(
-        token=uuid.uuid4().hex,
+        finder=uuid.uuid4().hex,
         since=found.since if found else datetime.now(UTC).isoformat(timespec="seconds"),
         what=what,
     )
     _write(key, mine)
     time.sleep(settle_s)
     winner = read(key)
-    return mine if winner and winner.token == mine.token else None
+    return mine if winner and winner.finder == mine.finder else None
 
 
 def told(key: str, incident: Incident) -> None:

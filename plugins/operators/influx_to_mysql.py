@@ -6,6 +6,7 @@ from logging import Logger
 from typing import Any
 
 from airflow.sdk import BaseOperator
+
 from flows.days import data_days, day_range, parse_day
 from hooks.influx import InfluxHook
 from hooks.warehouse import WarehouseHook

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+
 from flows.days import DayError, data_days, day_key, own_days, parse_day, split_key
 
 RUN_AFTER = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
@@ -72,7 +73,7 @@ def test_malformed_key_is_refused_and_the_expected_form_is_named(key):
 
 
 def test_malformed_form_day_names_the_field():
-    with pytest.raises(DayError, match="first_day: '9.3.2026'"):
+    with pytest.raises(DayError, match=r"first_day: '9\.3\.2026'"):
         data_days(run(params={"first_day": "9.3.2026", "last_day": "2026-03-09"}))
 
 

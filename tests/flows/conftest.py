@@ -1,0 +1,79 @@
+"""The DAGs as Airflow reads them, and a small network for them to work on."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from skyledger.connections import Connection
+from skyledger.warehouse import Warehouse
+from tests.support.telegrams import day_of_telegrams, days, deploy, prepare, write_points
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "dags"
+UNITS = {"LP8": (1010, 1011, 1012), "HPP": (426,), "Vaisala": (4056,), "Licor": (4057,)}
+STEP_S = {"LP8": 600, "HPP": 1800, "Vaisala": 1800, "Licor": 1800}
+
+
+@pytest.fixture(scope="session")
+def dagbag(airflow_db):
+    """All DAG files of the project, read once."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(dag_folder=str(DAGS), bundle_path=DAGS, bundle_name="dags-folder")
+
+
+@dataclass(frozen=True)
+class Network:
+    """Six units of four types with three days of telegrams, and what their tables hold."""
+
+    database: Connection
+    influx: Connection
+    warehouse: Warehouse
+
+    def query(self, sql: str, *parameters):
+        """Rows of a SELECT."""
+        with self.warehouse.session() as session:
+            return session.query(sql, parameters)
+
+    def execute(self, sql: str, *parameters) -> int:
+        """Run one statement and commit."""
+        with self.warehouse.session() as session, session.transaction():
+            return session.execute(sql, parameters)
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must appear nowhere."""
+        return [self.database.password, self.influx.password]
+
+
+def as_airflow(connection: Connection) -> str:
+    """A connection as Airflow reads it from the environment."""
+    return json.dumps(
+        {
+            "conn_type": connection.conn_type,
+            "host": connection.host,
+            "port": connection.port,
+            "login": connection.login,
+            "password": connection.password,
+            "schema": connection.schema,
+            "extra": dict(connection.extra),
+        }
+    )
+
+
+@pytest.fixture
+def network(carbosense_db, influx_db, monkeypatch) -> Network:
+    """A filled InfluxDB, an empty MariaDB with tables and deployments, and Airflow's connections to both."""
+    warehouse = prepare(carbosense_db, UNITS["LP8"])
+    for sensor_type, units in UNITS.items():
+        if sensor_type != "LP8":
+            with warehouse.session() as session:
+                deploy(session, units, sensor_type)
+        for unit in units:
+            for day in days(3):
+                write_points(influx_db, day_of_telegrams(unit, day, sensor_type, STEP_S[sensor_type]))
+    monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_DB", as_airflow(carbosense_db))
+    monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_INFLUX", as_airflow(influx_db))
+    return Network(carbosense_db, influx_db, warehouse)
