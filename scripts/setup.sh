@@ -22,10 +22,12 @@ die() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 # --- system packages ------------------------------------------------------------------------------------------------
 
-# Names of the packages whose programs are missing. mariadb-server-core is the server without a service around it.
+# Names of the packages whose programs are missing. mariadb-server-core is the server without a service around it;
+# its installer of data directories needs my_print_defaults.
 missing_packages() {
     local need
-    for need in mariadbd:mariadb-server-core influxd:influxdb rsync:rsync sshd:openssh-server curl:curl; do
+    for need in mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core influxd:influxdb \
+        rsync:rsync sshd:openssh-server curl:curl; do
         command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
     done
     if ! find_python >/dev/null; then
@@ -52,7 +54,7 @@ ensure_packages() {
         die "system packages are missing: ${missing[*]}" \
             "run this once (it starts no service), then repeat what you did:" \
             "" \
-            "    sudo bash $PWD/scripts/setup.sh packages ${missing[*]}" \
+            "    sudo bash $(printf %q "$PWD")/scripts/setup.sh packages ${missing[*]}" \
             ""
     fi
     mapfile -t missing < <(missing_packages)
