@@ -11,5 +11,5 @@ SELECT
 FROM attempt
 WHERE reason <> 'requested'
 ON DUPLICATE KEY UPDATE
-message = IF(state IN ('stored', 'partial', 'empty'), VALUES(message), ledger.message),
-state = IF(state IN ('stored', 'partial', 'empty'), 'stale', ledger.state)
+    message = IF(state IN ('stored', 'partial', 'empty'), VALUES(message), ledger.message), -- noqa: LT01
+    state = IF(state IN ('stored', 'partial', 'empty'), 'stale', ledger.state)

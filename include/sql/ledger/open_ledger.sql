@@ -10,7 +10,7 @@ SELECT
     %(run_id)s
 FROM attempt
 ON DUPLICATE KEY UPDATE
-state = 'running',
-attempt = ledger.attempt + 1,
-run_id = VALUES(run_id),
-message = NULL
+    state = 'running',
+    attempt = ledger.attempt + 1,
+    run_id = VALUES(run_id), -- noqa: LT01
+    message = NULL -- noqa: CV05
