@@ -14,6 +14,7 @@ import urllib3
 
 from sandbox import processes
 from sandbox.servers import InfluxDB, MariaDB, Server, ServerError
+from sandbox.stop import stop_all
 from skyledger.connections import Connection
 
 pytestmark = pytest.mark.integration
@@ -247,3 +248,27 @@ def test_lost_password_is_explained(server: Server):
     with pytest.raises(ServerError, match="is not the password of the data"):
         server.start()
     assert server.pid is None
+
+
+def test_make_stop_ends_what_a_living_caller_runs_and_says_so(tmp_path: Path):
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER.format(kind="InfluxDB"), tmp_path], stdout=subprocess.PIPE, text=True
+    )
+    pid = int(starter.stdout.readline())
+    try:
+        assert stop_all(tmp_path) == [tmp_path / "influxdb" / "server.pid"]
+        assert processes.members({pid}) == []
+        assert stop_all(tmp_path) == []
+    finally:
+        starter.kill()
+        starter.communicate()
+
+
+def test_make_stop_lets_the_demo_stop_its_own(tmp_path: Path):
+    demo = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    processes.record(tmp_path / "demo.pid", demo.pid)
+    try:
+        assert stop_all(tmp_path) == [tmp_path / "demo.pid"]
+        assert demo.wait(timeout=5) == -signal.SIGTERM
+    finally:
+        demo.kill()
