@@ -139,9 +139,8 @@ class Field:
         temperature_c = season_c + day_c + local_c
 
         # humidity: the vapour of the air mass, never above saturation at the local temperature
-        depression_c = (
-            2.6 + 3.2 * np.abs(smooth(key(seed, region, "humidity"), time_s, 1.7 * DAY_S)) + 1.2 * clear
-        )
+        dryness = np.abs(smooth(key(seed, region, "humidity"), time_s, 1.7 * DAY_S))
+        depression_c = 1.6 + 1.0 * summer + (2.5 + 0.7 * summer) * dryness + 1.2 * clear
         saturation_pa = saturation_vapour_pressure_pa(temperature_c)
         vapour_pa = np.minimum(saturation_vapour_pressure_pa(season_c - depression_c), saturation_pa)
         humidity_percent = 100 * vapour_pa / saturation_pa

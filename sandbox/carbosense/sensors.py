@@ -197,8 +197,14 @@ class LinearModel:
 
 Model = LP8Model | HPPModel | LinearModel
 
-_REFERENCE_K = 291.65
-_REFERENCE_CO2 = 390.0
+# where a sensor in the middle of the production shows the signal of its kind: 25 000 counts, 0.82
+_REFERENCE_K, _REFERENCE_CO2 = 291.65, 390.0
+_HPP_CO2 = 400.0
+
+
+def _spread(seed: int, serial: str) -> list[float]:
+    """How this sensor differs from its kind: standard normal numbers."""
+    return [float(x) for x in normal(key(seed, serial, "parameters"), np.arange(10))]
 
 
 def _drift(seed: int, serial: str, since_s: int, total_ppm: float, random_ppm: float) -> Drift:
@@ -210,41 +216,55 @@ def _drift(seed: int, serial: str, since_s: int, total_ppm: float, random_ppm: f
 
 def make_lp8(seed: int, serial: str, since_s: int) -> LP8Model:
     """An LP8 from the production line: each is a little different."""
-    spread = normal(key(seed, serial, "parameters"), np.arange(9))
-    log_ir = 5600 + 250 * spread[0]
-    t1, t2, t3 = (
-        -21.5 * (1 + 0.01 * spread[1]),
-        0.0432 * (1 + 0.01 * spread[2]),
-        -2.6e-5 * (1 + 0.01 * spread[3]),
-    )
-    ti1, ti2, ti3 = 900 * (1 + 0.2 * spread[4]), -3.0 * (1 + 0.2 * spread[5]), 0.002 * (1 + 0.2 * spread[6])
-    ir = 25_000 + 1400 * float(np.clip(spread[7], -2.2, 2.2))
+    spread = _spread(seed, serial)
+    log_ir, ir = 5600 + 250 * spread[0], 25_000 + 1400 * float(np.clip(spread[7], -2.2, 2.2))
+    t1, t2, t3 = (base * (1 + 0.01 * spread[1 + n]) for n, base in enumerate((-21.5, 0.0432, -2.6e-5)))
+    ti1, ti2, ti3 = (base * (1 + 0.2 * spread[4 + n]) for n, base in enumerate((900, -3.0, 0.002)))
     k = _REFERENCE_K
     temperature_terms = k * (t1 + k * (t2 + k * t3)) + k * (ti1 + k * (ti2 + k * ti3)) / ir
-    intercept = _REFERENCE_CO2 + log_ir * np.log(ir) - temperature_terms
-    values = map(float, (intercept, log_ir, t1, t2, t3, ti1, ti2, ti3, 380 * (1 + 0.1 * spread[8])))
-    return LP8Model(serial, *values, drift=_drift(seed, serial, since_s, 60, 4.0))
+    return LP8Model(
+        serial,
+        intercept=_REFERENCE_CO2 + log_ir * float(np.log(ir)) - temperature_terms,
+        log_ir=log_ir,
+        t1=t1,
+        t2=t2,
+        t3=t3,
+        ti1=ti1,
+        ti2=ti2,
+        ti3=ti3,
+        pressure=380 * (1 + 0.1 * spread[8]),
+        drift=_drift(seed, serial, since_s, 60, 4.0),
+    )
 
 
 def make_hpp(seed: int, serial: str, since_s: int) -> HPPModel:
     """An HPP from the production line."""
-    spread = normal(key(seed, serial, "parameters"), np.arange(10))
-    c0, c1 = 2600 * (1 + 0.02 * spread[0]), 310 * (1 + 0.05 * spread[1])
-    ir = 0.82 + 0.012 * float(np.clip(spread[2], -2, 2))
-    level = 400 + c0 * np.log(ir) - c1 / ir
-    values = map(
-        float,
-        (
-            c0, c1, -150 * (1 + 0.1 * spread[3]), 420 * (1 + 0.05 * spread[4]), 0.35 * (1 + 0.2 * spread[5]),
-            -1.8 * (1 + 0.2 * spread[6]), 2.5 + 0.5 * spread[7], level, 4.0 * spread[8], 1 + 0.003 * spread[9],
-        ),
-    )  # fmt: skip
-    own = make_linear(seed, f"{serial} own", since_s)
-    return HPPModel(serial, *values, drift=_drift(seed, serial, since_s, 25, 5.0), own=own)
+    spread = _spread(seed, serial)
+    c0, c1, ir = (
+        2600 * (1 + 0.02 * spread[0]),
+        310 * (1 + 0.05 * spread[1]),
+        0.82 + 0.024 * float(np.tanh(spread[2])),
+    )
+    return HPPModel(
+        serial,
+        c0=c0,
+        c1=c1,
+        c2=-150 * (1 + 0.1 * spread[3]),
+        c3=420 * (1 + 0.05 * spread[4]),
+        c4=0.35 * (1 + 0.2 * spread[5]),
+        c5=-1.8 * (1 + 0.2 * spread[6]),
+        c6=2.5 + 0.5 * spread[7],
+        level=_HPP_CO2 + c0 * float(np.log(ir)) - c1 / ir,
+        pressure_offset_hpa=4.0 * spread[8],
+        pressure_gain=1 + 0.003 * spread[9],
+        drift=_drift(seed, serial, since_s, 25, 5.0),
+        own=make_linear(seed, f"{serial} own", since_s),
+    )
 
 
 def make_linear(seed: int, serial: str, since_s: int) -> LinearModel:
     """A Vaisala or Licor: a slope near one, and a zero that wanders slowly."""
-    spread = normal(key(seed, serial, "parameters"), np.arange(2))
-    drift = _drift(seed, serial, since_s, 4, 0.8)
-    return LinearModel(serial, float(-7 + 3 * spread[0]), float(1.035 + 0.01 * spread[1]), drift)
+    spread = _spread(seed, serial)
+    return LinearModel(
+        serial, -7 + 3 * spread[0], 1.035 + 0.01 * spread[1], _drift(seed, serial, since_s, 4, 0.8)
+    )

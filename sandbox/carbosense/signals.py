@@ -34,7 +34,7 @@ class Sampling:
 
     seed: int
     unit: Unit
-    field: Field
+    truth: Field
     number: IntArray
     time_s: IntArray
     noise: float = 1.0
@@ -60,7 +60,7 @@ class Sampling:
         for stay in np.unique(stays):
             place = np.flatnonzero(stays == stay)
             site, height_m = self.unit.place(int(stay))
-            air.put(place, self.field.air(site, (self.time_s - before_s)[place], height_m))
+            air.put(place, self.truth.air(site, (self.time_s - before_s)[place], height_m))
         return air
 
     def excluded(self) -> BoolArray:
@@ -89,7 +89,8 @@ class Sampling:
         )
         wrong_c = 0.15 * self.constant(f"{sensor}-temperature") + 0.03 * self.error(f"{sensor}-temperature")
         wrong = 1.2 * self.constant(f"{sensor}-humidity") + 0.15 * self.error(f"{sensor}-humidity")
-        return np.round(true_c + wrong_c, 2), np.round(np.clip(humidity + wrong, 0.5, 119), 2)
+        shown = np.clip(humidity + wrong, 0.5, 119.0)
+        return np.round(true_c + wrong_c, 2), np.asarray(np.round(shown, 2), np.float64)
 
 
 def lp8(s: Sampling) -> Quantities:

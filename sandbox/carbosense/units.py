@@ -4,7 +4,7 @@ The history runs from 2017 without end. June 2022 (`EVENTFUL_MONTH`) has one of 
 sensor swap, a death, an ended deployment, chamber and co-location periods, exclusions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -192,11 +192,11 @@ def _lp8_history(i: int) -> list[_Step]:
             (unix("2022-07-20 10:00"), home, None),
         ]
     if unit_id in _LP8_MOVES:
-        start, site = _LP8_MOVES[unit_id]
+        moved, site = _LP8_MOVES[unit_id]
         steps = [
-            (at, site if at > unix(start) and where == home else where, mode) for at, where, mode in steps
+            (at, site if at > unix(moved) and where == home else where, mode) for at, where, mode in steps
         ]
-        steps.append((unix(start), site, None))
+        steps.append((unix(moved), site, None))
     return sorted(steps, key=lambda step: step[0])
 
 
@@ -244,7 +244,7 @@ def _unit(seed: int, unit_id: int, sensor_type: SensorType, steps: list[_Step]) 
             else str(3_040_000 + 37 * (unit_id - 1000) + 5000 * n)
         )
         end_s = end_s if end_s == OPEN_END_S else end_s - _SWAP_S
-        sensors.append(Mounted(_make(seed, sensor_type, serial, start_s), start_s, end_s))
+        sensors.append(Mounted(_MAKERS[sensor_type](seed, serial, start_s), start_s, end_s))
     period_s = 600 if sensor_type == "LP8" else 60
     return Unit(
         unit_id,
@@ -259,9 +259,12 @@ def _unit(seed: int, unit_id: int, sensor_type: SensorType, steps: list[_Step]) 
     )
 
 
-def _make(seed: int, sensor_type: SensorType, serial: str, since_s: int) -> Model:
-    make = {"LP8": make_lp8, "HPP": make_hpp, "Vaisala": make_linear, "Licor": make_linear}[sensor_type]
-    return make(seed, serial, since_s)
+_MAKERS: dict[SensorType, Callable[[int, str, int], Model]] = {
+    "LP8": make_lp8,
+    "HPP": make_hpp,
+    "Vaisala": make_linear,
+    "Licor": make_linear,
+}
 
 
 def cylinders(seed: int, unit: Unit) -> Iterator[Cylinder]:

@@ -81,7 +81,7 @@ class CarboSenseWorld:
         self, sensor_type: str, first_day: date, last_day: date, *, include_late: bool = False
     ) -> dict[tuple[int, date], int]:
         """Number of rows per deployed unit and day, after the telegrams were loaded; zero where nothing came."""
-        counts = {}
+        counts: dict[tuple[int, date], int] = {}
         days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
         for unit in self.units(sensor_type):
             wanted = [day for day in days if self.deployed(unit.unit_id, day)]

@@ -69,11 +69,12 @@ class InfluxWriter:
     def __enter__(self) -> "InfluxWriter":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._threads.shutdown()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=kind is not None)
         self._http.close()
-        for sent in self._sent:
-            sent.result()  # raises what went wrong in its thread
+        if kind is None:
+            for sent in self._sent:
+                sent.result()  # raises what went wrong in its thread
 
     def write(self, tags: str, time_text: pa.Array, value: FloatArray) -> None:
         """Write one series. tags: escaped `measurement,tag=...`; time_text: ` <seconds>\\n` per point."""
