@@ -22,7 +22,7 @@ bench: setup ## measure the loading of telegrams against its physical limit
 	@$(PYTHON_RUNS) -m bench.telegrams $(ARGS)
 
 stop: ## stop the private servers and the Airflow of this checkout
-	@if [ -x $(PYTHON_RUNS) ]; then $(PYTHON_RUNS) -m sandbox.stop; fi
+	@python=$(PYTHON_RUNS); [ -x $$python ] || python=python3; $$python -m sandbox.stop
 
 clean: stop ## remove .venv, .local with all its data, and caches
 	@rm -rf .venv .local .mypy_cache .pytest_cache .ruff_cache src/*.egg-info

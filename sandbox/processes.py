@@ -62,11 +62,11 @@ def stop(pid_file: Path, timeout_s: float = STOP_TIMEOUT_S) -> None:
     """SIGTERM, wait, then SIGKILL for whatever of its session stays. Does nothing when nothing runs."""
     if pid := running(pid_file):
         os.kill(pid, signal.SIGTERM)
-        if not wait_for_end(pid_file, timeout_s):
-            for member in members({pid}):
-                with suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGKILL)
-            wait_for_end(pid_file, timeout_s)
+        wait_for_end(pid_file, timeout_s)
+        for member in members({pid}):  # did not listen, or outlived the leader
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        wait_for_end(pid_file, timeout_s)
     pid_file.unlink(missing_ok=True)
 
 

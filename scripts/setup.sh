@@ -32,7 +32,7 @@ missing_packages() {
     done
     if ! find_python >/dev/null; then
         printf '%s\n' python3 python3-venv
-    elif [ ! -x .venv/bin/python ] && ! command -v uv >/dev/null && ! can_make_venv "$(find_python)"; then
+    elif ! find_uv >/dev/null && ! can_make_venv "$(find_python)"; then
         "$(find_python)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
     fi
 }
@@ -132,6 +132,9 @@ print(getattr(sys, "_base_executable", sys.executable))' 2>/dev/null && return 0
     return 1
 }
 
+# The one on the path, else one that we keep for ourselves.
+find_uv() { command -v uv || { [ -x .local/uv/bin/uv ] && echo .local/uv/bin/uv; }; }
+
 can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
 stamp() {
@@ -144,9 +147,11 @@ stamp() {
 use_settings_of_pip_and_system() {
     [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 # new and old name
     [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ] || return 0
-    local index=${PIP_INDEX_URL:-}
-    [ -n "$index" ] || index=$("$1" -m pip config get global.index-url 2>/dev/null) || return 0
-    export UV_DEFAULT_INDEX=$index
+    local index=${PIP_INDEX_URL:-} python
+    for python in .local/uv/bin/python "$1"; do # Debian's own Python has no pip
+        [ -n "$index" ] || index=$("$python" -m pip config get global.index-url 2>/dev/null) || true
+    done
+    [ -z "$index" ] || export UV_DEFAULT_INDEX=$index
 }
 
 make_environment() {
@@ -161,17 +166,18 @@ make_environment() {
         rm -rf .venv
     fi
     rm -f .venv/skyledger.stamp
-    uv=$(command -v uv) || uv=.venv/bin/uv
-    if [ ! -x .venv/bin/python ]; then
-        say "making .venv with $version ($python)"
-        if [ "$uv" = .venv/bin/uv ]; then "$python" -m venv .venv; else "$uv" venv -q --python "$python" .venv; fi
-        printf '%s\n' "$PWD" >.venv/skyledger.place
-    fi
-    if [ ! -x "$uv" ]; then
-        .venv/bin/python -m ensurepip >/dev/null 2>&1 || true # an environment that some uv made has no pip
-        .venv/bin/python -m pip install -q --disable-pip-version-check uv
+    if ! uv=$(find_uv); then
+        say "installing uv, which installs the rest"
+        "$python" -m venv --clear .local/uv
+        .local/uv/bin/python -m pip install -q --disable-pip-version-check uv
+        uv=.local/uv/bin/uv
     fi
     use_settings_of_pip_and_system "$python"
+    if [ ! -x .venv/bin/python ]; then
+        say "making .venv with $version ($python)"
+        "$uv" venv -q --python "$python" .venv
+        printf '%s\n' "$PWD" >.venv/skyledger.place
+    fi
     say "installing Python packages as locked (a minute or two the first time)"
     "$uv" pip sync -q --python .venv/bin/python requirements.txt requirements-dev.txt
     "$uv" pip install -q --python .venv/bin/python --no-deps -e .
