@@ -110,8 +110,8 @@ def db_current(network: Network) -> None:
 @db_app.command("history")
 def db_history(network: Network) -> None:
     """List the revisions of a network, newest first."""
-    for line in migrations.history(network):
-        out.print(line, highlight=False)
+    for revision in migrations.history(network, _warehouse(network).url):
+        out.print(str(revision), highlight=False)
 
 
 @db_app.command("dictionary")

@@ -5,15 +5,17 @@ source hold per member and UTC day? `read`: which points of one member lie in a 
 maintained client library, so its reader is ours; version 2 uses influxdb-client.
 
 InfluxQL answers come as *chunked* JSON: one document per line, `chunk_size` points at most, so memory
-stays bounded whatever the window. An answer that stops early, or holds fewer points than the inventory
-counted, is an error and never a short day.
+stays bounded whatever the window. An answer that stops early, or holds fewer points than a count() of the
+same window, is an error and never a short day.
 """
 
+import base64
 import io
 import itertools
 import json
 import logging
 import re
+import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +28,7 @@ import urllib3
 from numpy.typing import NDArray
 
 from skyledger.connections import Connection
-from skyledger.errors import ConfigError, FormatError, SourceError, SourceUnavailable
+from skyledger.errors import ConfigError, FormatError, SkyledgerError, SourceError, SourceUnavailable
 from skyledger.mapping import Source
 
 log = logging.getLogger(__name__)
@@ -175,6 +177,7 @@ class InfluxV1:
         elif connection.login:
             credentials = f"{connection.login}:{connection.password or ''}"
             self._headers.update(urllib3.make_headers(basic_auth=credentials))
+        self._secrets = _secrets(connection)
 
     def ping(self) -> str:
         """Ask for the measurements of the database: proves address, credentials and database in one."""
@@ -225,11 +228,8 @@ class InfluxV1:
         self, source: Source, quantities: Sequence[str], member: str, first_day: date, last_day: date
     ) -> Points:
         """See TelegramSource."""
-        statement = (
-            f"SELECT value FROM {_name(source.measurement)} "  # noqa: S608 - escaped
-            f"WHERE {_name(source.member_tag)} = {_text(member)} AND {_conditions(source, quantities)} "
-            f"AND {_window(first_day, last_day)} GROUP BY {_name(source.quantity_tag)}"
-        )
+        counted = self._count(source, quantities, member, first_day, last_day)
+        statement = select_points("value", source, quantities, member, first_day, last_day)
         codes: dict[str, int] = {}
         blocks = [np.empty((0, 2))]
         indices = [np.empty(0, dtype=np.int64)]
@@ -239,6 +239,7 @@ class InfluxV1:
             code = codes.setdefault(series.tags[source.quantity_tag], len(codes))
             indices.append(np.full(len(series.values), code, dtype=np.int64))
         points = np.concatenate(blocks)
+        _refuse_short(self._conn_id, member, len(points), counted)
         return Points(
             quantities=tuple(codes),
             time_s=points[:, 0].astype(np.int64),
@@ -246,21 +247,34 @@ class InfluxV1:
             value=np.ascontiguousarray(points[:, 1]),
         )
 
+    def _count(
+        self, source: Source, quantities: Sequence[str], member: str, first_day: date, last_day: date
+    ) -> int:
+        statement = select_points("count(value)", source, quantities, member, first_day, last_day)
+        return sum(count for series in self._series(statement) for _, count in series.values)
+
     def _series(self, statement: str) -> Iterator[_Series]:
         """Run one statement; yield the series of its answer, chunk by chunk."""
-        partial = False
+        answered = partial = False
         for line in self._lines(statement):
             try:
                 answer = _answers.decode(line)
             except msgspec.DecodeError as error:
+                if not answered and (isinstance(error, msgspec.ValidationError) or line[:1] != b"{"):
+                    raise self._not_influx(line) from error
                 raise SourceUnavailable(
-                    f"{self._conn_id}: the answer breaks off or is not InfluxDB's JSON ({line[:80]!r}): {error}"
+                    f"{self._conn_id}: the answer breaks off: {error}, in {self._shown(line, 80)!r}"
                 ) from error
-            _refuse_error(self._conn_id, answer.error)
+            if not (answer.results or answer.error):
+                raise self._not_influx(line)  # InfluxDB says even "nothing found" with a result
+            answered = True
+            self._refuse_error(answer.error)
             for result in answer.results:
-                _refuse_error(self._conn_id, result.error)
+                self._refuse_error(result.error)
                 partial = result.partial
                 yield from result.series
+        if not answered:
+            raise SourceUnavailable(f"{self._conn_id}: the answer is empty")
         if partial:
             raise SourceUnavailable(f"{self._conn_id}: the answer ends although more was announced")
 
@@ -279,14 +293,50 @@ class InfluxV1:
             )
             try:
                 if response.status != 200:
-                    raise _status_error(self._conn_id, response)
+                    raise self._status_error(response)
                 # the reader wants to see the end of the stream itself
                 response.auto_close = False  # type: ignore[attr-defined]
                 yield from io.BufferedReader(response, READ_BYTES)
             finally:
                 response.close()  # after a full read the connection is back in its pool already
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SourceUnavailable(f"{self._conn_id}: InfluxDB at {self._url}: {_cause(error)}") from error
+            raise _broken(f"{self._conn_id}: InfluxDB at {self._url}", error) from error
+
+    def _shown(self, said: bytes | str, length: int = 500) -> str:
+        """What the server said, for a message. A server may quote our request: secrets are masked."""
+        return _masked(said, self._secrets)[:length].strip()
+
+    def _not_influx(self, line: bytes) -> SourceError:
+        return SourceError(
+            f"{self._conn_id}: this is not InfluxDB's answer: {self._shown(line, 80)!r} "
+            "(check host, path prefix and token of the connection: is it a login page?)"
+        )
+
+    def _status_error(self, response: urllib3.BaseHTTPResponse) -> Exception:
+        text = self._shown(response.read(10_000))
+        message = f"{self._conn_id}: InfluxDB answered HTTP {response.status}: {text}"
+        if response.status in (401, 403):
+            return SourceError(f"{message} (check token or login and password of the connection)")
+        return _kind_of(response.status)(message)
+
+    def _refuse_error(self, text: str) -> None:
+        if text:
+            kind = SourceUnavailable if _PASSING_ERRORS.search(text) else SourceError
+            raise kind(f"{self._conn_id}: InfluxDB refused the query: {self._shown(text)}")
+
+
+_PASSING_ERRORS = re.compile(r"time.?out|engine|busy|shut|interrupted|aborted|killed|max-concurrent")
+
+
+def select_points(
+    what: str, source: Source, quantities: Sequence[str], member: str, first_day: date, last_day: date
+) -> str:
+    """InfluxQL for `what` (value or count(value)) of one member between two days, both included."""
+    return (
+        f"SELECT {what} FROM {_name(source.measurement)} "  # noqa: S608 - escaped
+        f"WHERE {_name(source.member_tag)} = {_text(member)} AND {_conditions(source, quantities)} "
+        f"AND {_window(first_day, last_day)} GROUP BY {_name(source.quantity_tag)}"
+    )
 
 
 def _cause(error: BaseException) -> str:
@@ -294,20 +344,36 @@ def _cause(error: BaseException) -> str:
     return f"{type(reason or error).__name__}: {reason or error}"
 
 
-def _status_error(conn_id: str, response: urllib3.BaseHTTPResponse) -> Exception:
-    text = response.read(500).decode("utf-8", "replace").strip()
-    message = f"{conn_id}: InfluxDB answered HTTP {response.status}: {text}"
-    if response.status in (401, 403):
-        return SourceError(f"{message} (check token or login and password of the connection)")
-    if response.status in (408, 429) or response.status >= 500:
-        return SourceUnavailable(message)
-    return SourceError(message)
+def _broken(what: str, error: BaseException) -> SkyledgerError:
+    """Error for an exchange that broke off: waiting heals it, unless nobody vouches for the server."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return SourceError(
+                f"{what}: {link.verify_message or link}: its certificate is not trusted "
+                "(name the authority that signed it in the extra field ca_file of the connection)"
+            )
+        link = getattr(link, "reason", None) or link.__cause__ or link.__context__
+        link = link if isinstance(link, BaseException) else None
+    return SourceUnavailable(f"{what}: {_cause(error)}")
 
 
-def _refuse_error(conn_id: str, text: str) -> None:
-    if text:
-        kind = SourceUnavailable if re.search(r"time.?out|engine|busy|shutting", text) else SourceError
-        raise kind(f"{conn_id}: InfluxDB refused the query: {text}")
+def _kind_of(status: int) -> type[SkyledgerError]:
+    return SourceUnavailable if status in (408, 429) or status >= 500 else SourceError
+
+
+def _secrets(connection: Connection) -> tuple[str, ...]:
+    """Everything that may stand in for a password, as it travels."""
+    basic = f"{connection.login}:{connection.password or ''}".encode()
+    encoded = base64.b64encode(basic).decode() if connection.login else ""
+    return tuple(filter(None, (connection.extra.get("token"), encoded, connection.password)))
+
+
+def _masked(said: bytes | str, secrets: Sequence[str]) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 # InfluxQL has no bound parameters for names and patterns: everything is quoted here.
@@ -425,6 +491,7 @@ class InfluxV2:
         """See TelegramSource."""
         keep = f'keep(columns: ["_time", "_value", {_flux(source.quantity_tag)}])'
         data = self._data(source, quantities, [member], first_day, last_day)
+        counted = sum(int(row["_value"]) for row in self._rows(f"{data} |> group() |> count()"))
         codes: dict[str, int] = {}
         times: list[int] = []
         indices: list[int] = []
@@ -433,6 +500,7 @@ class InfluxV2:
             times.append(int(row["_time"].timestamp()))
             indices.append(codes.setdefault(row[source.quantity_tag], len(codes)))
             values.append(row["_value"])
+        _refuse_short(self._conn_id, member, len(times), counted)
         return Points(
             quantities=tuple(codes),
             time_s=np.array(times, dtype=np.int64),

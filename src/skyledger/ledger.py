@@ -167,6 +167,7 @@ def plan(
     config_digest: of the configuration that would be used
     backfill_from: first partition key that mode `backfill` takes whatever its state
     """
+    mode = Mode(mode)  # a plain string must not silently mean something else
     session.stage("plan_expected", (*KEY_COLUMNS, _BIN), expected)
     session.stage(
         "plan_found",
@@ -190,7 +191,7 @@ def plan(
     return Plan(
         dataset=dataset,
         items=tuple(
-            Item(member, key, reason, source_rows, digest)
+            Item(member, key, reason, int(source_rows), digest)
             for member, key, reason, source_rows, digest in rows
             if source_rows and reason in taken
         ),

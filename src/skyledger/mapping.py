@@ -76,7 +76,8 @@ class Column(Model):
     description: Text = Field(description="what the value is, as a sentence for the data dictionary")
     required: bool = Field(
         default=False,
-        description="true: a day without any of its quantities is an error; false: it is a recorded NULL",
+        description="true: a day without any of its quantities is an error, and changes of the source are "
+        "noticed by them; false: a missing quantity is a recorded NULL",
     )
     missing: tuple[float, ...] = Field(
         default=(), description="values by which the source says `missing`; stored as NULL", examples=[[-999]]
@@ -141,6 +142,16 @@ class TelegramMapping(Model):
     def quantities(self) -> tuple[str, ...]:
         """All source quantities that are read, each once, in the order of the columns."""
         return tuple(dict.fromkeys(q for column in self.columns for q in column.quantities))
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Quantities by which the source's days are counted and compared: the required ones, else all.
+
+        Every telegram holds them, so late telegrams show; counting all of them would cost the source
+        as many times more as there are quantities.
+        """
+        required = (q for column in self.columns if column.required for q in column.quantities)
+        return tuple(dict.fromkeys(required)) or self.quantities
 
     @model_validator(mode="after")
     def _names_are_consistent(self) -> "TelegramMapping":

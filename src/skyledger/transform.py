@@ -57,7 +57,6 @@ class Mapped:
     days: NDArray[np.datetime64]
     rejected: tuple[Rejected, ...]
     missing: dict[str, frozenset[str]]
-    points_per_day: dict[str, int]
     duplicates: int
 
 
@@ -66,6 +65,7 @@ class Transformer:
 
     def __init__(self, mapping: TelegramMapping) -> None:
         self.mapping = mapping
+        self.all_columns = frozenset(column.name for column in mapping.columns)
         self.required = frozenset(column.name for column in mapping.columns if column.required)
         self._database = duckdb.connect(
             config={
@@ -162,15 +162,6 @@ class Transformer:
             days=days[good],
             rejected=rejected,
             missing=self._missing(days, counts, points.quantities),
-            points_per_day={
-                str(day): int(n)
-                for day, n in zip(
-                    *np.unique(
-                        (points.time_s // SECONDS_PER_DAY).astype("datetime64[D]"), return_counts=True
-                    ),
-                    strict=True,
-                )
-            },
             duplicates=len(points) - int(np.count_nonzero(counts)),
         )
 

@@ -189,6 +189,11 @@ class Session:
         self._conn_id = conn_id
         self._local_allowed = True
 
+    @property
+    def wire(self) -> _WireConnection:
+        """The driver's DB-API connection, for code that brings its own statements."""
+        return self._wire
+
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> int:
         """Run one statement with bound values; return the affected rows."""
         with _translated(self._conn_id), self._wire.cursor() as cursor:
@@ -224,11 +229,13 @@ class Session:
                 self._wire.close()
 
     @contextmanager
-    def lock(self, names: Sequence[str], wait_s: int = LOCK_WAIT_S) -> Iterator[None]:
+    def lock(self, names: Sequence[str], wait_s: int | None = None) -> Iterator[None]:
         """Hold named locks that end with the session at the latest, whatever kills it.
 
-        Raises StorageUnavailable when another session keeps one of them for longer than `wait_s`.
+        Raises StorageUnavailable when another session keeps one of them for longer than `wait_s`
+        (default LOCK_WAIT_S).
         """
+        wait_s = LOCK_WAIT_S if wait_s is None else wait_s
         taken: list[str] = []
         try:
             for name in sorted(set(names)):  # everybody takes them in one order: no deadlock

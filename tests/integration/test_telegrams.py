@@ -126,7 +126,8 @@ def test_half_of_an_old_day_lost_at_the_destination_is_found_and_mended(network)
 
 def test_late_telegrams_make_exactly_their_days_stale(network):
     network.ingest()
-    late = [(1012, "battery", midnight_s(network.days[0]) + 61, 3.6)]
+    t = midnight_s(network.days[0]) + 61
+    late = [(1012, quantity, t, 1.0) for quantity in LP8.quantities]
     write_points(network.influx, late)
     assert network.plan() == {("1012", "2022-04-20", Reason.SOURCE_CHANGED)}
     assert network.ingest().upserts == UpsertCounts(1, 0, ROWS_PER_DAY)
@@ -135,9 +136,17 @@ def test_late_telegrams_make_exactly_their_days_stale(network):
 
 def test_value_corrected_at_the_source_is_found_though_the_count_is_the_same(network):
     network.ingest()
-    write_points(network.influx, [(1010, "battery", midnight_s(network.days[2]) + 600, 1.25)])
+    write_points(network.influx, [(1010, "senseair-lp8-ir", midnight_s(network.days[2]) + 600, 1.25)])
     assert network.plan() == {("1010", "2022-04-22", Reason.SOURCE_CHANGED)}
     assert network.ingest().upserts == UpsertCounts(0, 1, ROWS_PER_DAY - 1)
+
+
+def test_correction_of_a_quantity_that_is_not_watched_waits_for_a_forced_run(network):
+    """Days are compared by the required quantities only; whoever corrects others asks for the days."""
+    network.ingest()
+    write_points(network.influx, [(1010, "battery", midnight_s(network.days[2]) + 600, 1.25)])
+    assert network.plan() == set()
+    assert network.ingest(mode=Mode.ALL).upserts == UpsertCounts(0, 1, 9 * ROWS_PER_DAY - 1)
 
 
 def test_a_day_with_one_row_is_not_a_complete_day(carbosense_db, influx_db):
@@ -282,7 +291,9 @@ def test_record_that_does_not_fit_is_kept_aside_and_the_numbers_add_up(network):
     assert '"senseair-lp8-status": 70000.5' in raw
     assert '"battery"' in raw
     assert network.plan() == set(), "a partial day is not read again until something changes"
-    write_points(network.influx, [(1010, "senseair-lp8-status", t, 0)])
+    write_points(
+        network.influx, [(1010, "senseair-lp8-status", t, 0), (1010, "senseair-lp8-ir", t, 26_000.5)]
+    )
     assert network.ingest().upserts == UpsertCounts(1, 0, ROWS_PER_DAY - 1)
     assert network.query("SELECT COUNT(*) FROM rejected_record") == [(0,)]
     assert states(network.warehouse)["1010", "2022-04-21"] == "stored"
@@ -331,7 +342,7 @@ def test_day_that_is_not_over_is_partial_and_completed_later(network):
     network.ingest(now=noon)
     assert states(network.warehouse)["1010", "2022-04-22"] == "partial"
     assert states(network.warehouse)["1010", "2022-04-21"] == "stored"
-    write_points(network.influx, [(1010, "battery", midnight_s(network.days[2]) + 86_000, 3.0)])
+    write_points(network.influx, [(1010, "senseair-lp8-ir", midnight_s(network.days[2]) + 86_000, 3.0)])
     network.ingest()
     assert states(network.warehouse)["1010", "2022-04-22"] == "stored"
 
@@ -347,7 +358,7 @@ def test_every_attempt_is_recorded_and_only_its_close_changes_it(network):
 
 
 def test_other_run_on_the_same_units_is_waited_for_and_then_refused(network, monkeypatch):
-    monkeypatch.setattr("skyledger.warehouse.Session.lock.__defaults__", (0,))
+    monkeypatch.setattr("skyledger.warehouse.LOCK_WAIT_S", 0)
     with (
         network.warehouse.session() as session,
         session.lock([f"{LP8.dataset}:1011"]),
@@ -360,8 +371,7 @@ def test_other_run_on_the_same_units_is_waited_for_and_then_refused(network, mon
 def test_long_ranges_are_cut_into_slices_that_fit_in_memory(network):
     with network.warehouse.session() as session:
         plan = plan_telegrams(session, network.source, LP8, FIRST_DAY, network.days[-1])
-    points_per_day = plan.items[0].source_rows
-    slices = list(slice_plan(plan, slice_points=2 * points_per_day))
+    slices = list(slice_plan(plan, slice_telegrams=2 * ROWS_PER_DAY))
     assert [len(s) for s in slices] == [2, 1] * 3
     assert [item for s in slices for item in s] == list(plan.items)
-    assert [len(s) for s in slice_plan(plan, slice_points=1)] == [1] * 9
+    assert [len(s) for s in slice_plan(plan, slice_telegrams=1)] == [1] * 9

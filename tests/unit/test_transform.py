@@ -58,7 +58,6 @@ def test_telegrams_become_one_row_per_time_in_order():
         "status": [3, 0],
     }
     assert mapped.days.astype(str).tolist() == ["2022-04-20"] * 2
-    assert mapped.points_per_day == {"2022-04-20": 4}
     assert not mapped.rejected
 
 

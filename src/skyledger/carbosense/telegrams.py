@@ -1,7 +1,7 @@
 """Telegrams from InfluxDB into the raw tables (`lp8_data`, `hpp_data`, `vaisala_data`, `licor_data`).
 
 A partition is one sensor unit and one UTC day, whole: from 00:00:00 to before the next midnight. Many
-consecutive days of a unit are read in one query (a *slice*, bounded in points so that memory is too)
+consecutive days of a unit are read in one query (a *slice*, bounded in length so that memory is too)
 while the slice before is being stored. A slice and the ledger rows of its days are one transaction.
 """
 
@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from skyledger.carbosense.deployments import deployed_units
 from skyledger.config import CONFIG_DIR, digest, load
 from skyledger.errors import FormatError, PermanentError, SkyledgerError, SourceUnavailable
 from skyledger.influx import INVENTORY_SCHEMA, Points, TelegramSource, midnight_s
-from skyledger.ledger import Item, Mode, Outcome, Plan, State
+from skyledger.ledger import Item, Mode, Outcome, Plan, Reason, State
 from skyledger.mapping import TelegramMapping
 from skyledger.summary import Failure, Summary
 from skyledger.transform import Mapped, Transformer
@@ -29,7 +29,7 @@ from skyledger.warehouse import ConnectionLost, ContentionError, Session, Upsert
 
 log = logging.getLogger(__name__)
 
-SLICE_POINTS = 400_000  # about 20 days of an HPP unit; some 100 MB while it is in memory twice
+SLICE_TELEGRAMS = 30_000  # about 20 days of an HPP unit; some 100 MB while it is in memory twice
 INVENTORY_UNITS = 50  # in one query: keeps its URL short and its answer small
 CONTENTION_TRIES = 4
 SOURCE_TRIES = 5  # units in a row that the source fails on before the rest is left to the next run
@@ -74,24 +74,51 @@ def plan_telegrams(
     units = [str(unit) for unit in deployed]
     if not units:
         return Plan(mapping.dataset, (), (), 0)
-    batches = (units[i : i + INVENTORY_UNITS] for i in range(0, len(units), INVENTORY_UNITS))
-    found = pa.concat_tables(
-        [
-            INVENTORY_SCHEMA.empty_table(),
-            *(source.inventory(mapping.source, mapping.quantities, b, first_day, last_day) for b in batches),
-        ]
-    )
-    return ledger.plan(
+    planned = ledger.plan(
         session,
         mapping.dataset,
         expected=ledger.partitions((str(u), day.isoformat()) for u, days in deployed.items() for day in days),
-        found=found,
+        found=_inventory(source, mapping, mapping.watched, units, first_day, last_day),
         present_sql=_present_sql(mapping),
         present_parameters=_where_parameters(units, first_day, last_day),
         config_digest=digest(mapping),
         mode=mode,
         backfill_from=now.date() - timedelta(days=backfill_days),
     )
+    return _with_useless_days(planned, source, mapping)
+
+
+def _with_useless_days(planned: Plan, source: TelegramSource, mapping: TelegramMapping) -> Plan:
+    """Days without any watched quantity are empty, unless other quantities came: those must be looked at."""
+    if not planned.empty or mapping.watched == mapping.quantities:
+        return planned
+    members = list(dict.fromkeys(member for member, _ in planned.empty))
+    keys = [date.fromisoformat(key) for _, key in planned.empty]
+    found = _inventory(source, mapping, mapping.quantities, members, min(keys), max(keys)).to_pylist()
+    empty = set(planned.empty)
+    useless = [
+        Item(row["member"], row["partition_key"], Reason.NEW, row["source_rows"], row["source_digest"])
+        for row in found
+        if (row["member"], row["partition_key"]) in empty
+    ]
+    return replace(
+        planned,
+        items=tuple(sorted((*planned.items, *useless))),
+        empty=tuple(sorted(empty - {(item.member, item.partition_key) for item in useless})),
+    )
+
+
+def _inventory(
+    source: TelegramSource,
+    mapping: TelegramMapping,
+    quantities: Sequence[str],
+    units: Sequence[str],
+    first_day: date,
+    last_day: date,
+) -> pa.Table:
+    batches = (units[i : i + INVENTORY_UNITS] for i in range(0, len(units), INVENTORY_UNITS))
+    tables = [source.inventory(mapping.source, quantities, batch, first_day, last_day) for batch in batches]
+    return pa.concat_tables([INVENTORY_SCHEMA.empty_table(), *tables])
 
 
 def _present_sql(mapping: TelegramMapping) -> str:
@@ -175,10 +202,10 @@ def _source_quantities(source: TelegramSource, mapping: TelegramMapping, work: P
     return found
 
 
-def slice_plan(work: Plan, slice_points: int = SLICE_POINTS) -> Iterator[list[Item]]:
-    """Cut a plan into runs of consecutive days of one unit with at most `slice_points` points (one day at least)."""
+def slice_plan(work: Plan, slice_telegrams: int = SLICE_TELEGRAMS) -> Iterator[list[Item]]:
+    """Cut a plan into runs of consecutive days of one unit with at most `slice_telegrams` (one day at least)."""
     current: list[Item] = []
-    points = 0
+    telegrams = 0
     for item in work.items:
         follows = (
             current
@@ -186,11 +213,11 @@ def slice_plan(work: Plan, slice_points: int = SLICE_POINTS) -> Iterator[list[It
             and date.fromisoformat(item.partition_key) - date.fromisoformat(current[-1].partition_key)
             == timedelta(days=1)
         )
-        if current and (not follows or points + item.source_rows > slice_points):
+        if current and (not follows or telegrams + item.source_rows > slice_telegrams):
             yield current
-            current, points = [], 0
+            current, telegrams = [], 0
         current.append(item)
-        points += item.source_rows
+        telegrams += item.source_rows
     if current:
         yield current
 
@@ -231,7 +258,6 @@ class _Loader:
         try:
             points = reading.result()
             mapped = self.transformer.apply(int(items[0].member), points)
-            _check_complete(items, mapped)
             self._store(items, mapped)
             self.failed_in_a_row = 0
         except ConnectionLost:
@@ -288,7 +314,7 @@ class _Loader:
         outcomes, lacking = [], {}
         for item in items:
             day = item.partition_key
-            missing = mapped.missing.get(day, frozenset())
+            missing = mapped.missing.get(day, self.transformer.all_columns)
             if required := sorted(missing & self.transformer.required):
                 error = FormatError(
                     f"unit {item.member}, {day}: the source holds no value for required column(s) "
@@ -365,14 +391,3 @@ class _Loader:
         self.summary.units.add(member)
         self.summary.states[State.FAILED] = self.summary.states.get(State.FAILED, 0) + len(items)
         self.summary.failures.append(Failure(member, items[0].partition_key, items[-1].partition_key, error))
-
-
-def _check_complete(items: list[Item], mapped: Mapped) -> None:
-    """Refuse an answer with fewer points than the inventory counted: it was cut off on the way."""
-    for item in items:
-        points = mapped.points_per_day.get(item.partition_key, 0)
-        if points < item.source_rows:
-            raise SourceUnavailable(
-                f"unit {item.member}, {item.partition_key}: the answer holds {points} points, the source counted "
-                f"{item.source_rows}: it was cut off, or points were deleted meanwhile. Rerun."
-            )

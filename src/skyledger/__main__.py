@@ -1,0 +1,5 @@
+"""`python -m skyledger` is the `skyledger` command."""
+
+from skyledger.cli import main
+
+main()
