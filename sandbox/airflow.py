@@ -188,7 +188,9 @@ class PrivateAirflow:
             "LOGGING__TRIGGER_LOG_SERVER_PORT": free_port(8794),
             "SCHEDULER__ENABLE_HEALTH_CHECK": False,
         }
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "SKYLEDGER_ALERT_"))}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "SKYLEDGER_ALERT_"))
+        }
         return {
             **inherited,
             "TZ": "UTC",

@@ -35,8 +35,8 @@ def deployed_units(
         {
             "sensor_type": sensor_type,
             "first_unit": first_unit,
-            "starts_before": datetime.combine(last_day + timedelta(days=1), time.min),  # noqa: DTZ - DATETIME in UTC
-            "ends_after": datetime.combine(first_day, time.min),  # noqa: DTZ - DATETIME in UTC
+            "starts_before": datetime.combine(last_day + timedelta(days=1), time.min),  # DATETIME in UTC
+            "ends_after": datetime.combine(first_day, time.min),  # DATETIME in UTC
         },
     )
     wanted = None if units is None else set(units)
