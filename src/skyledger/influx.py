@@ -358,6 +358,15 @@ def _broken(what: str, error: BaseException) -> SkyledgerError:
     return SourceUnavailable(f"{what}: {_cause(error)}")
 
 
+def _refuse_short(conn_id: str, member: str, read: int, counted: int) -> None:
+    """Refuse an answer with fewer points than the source has just counted: it was cut off on the way."""
+    if read < counted:
+        raise SourceUnavailable(
+            f"{conn_id}: unit {member}: the answer holds {read} points, the source counted {counted}: "
+            "it was cut off, or points were deleted meanwhile. Rerun."
+        )
+
+
 def _kind_of(status: int) -> type[SkyledgerError]:
     return SourceUnavailable if status in (408, 429) or status >= 500 else SourceError
 
