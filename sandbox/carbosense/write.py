@@ -64,12 +64,16 @@ class InfluxWriter:
         self._threads = ThreadPoolExecutor(WRITERS, "influx-writer")
         self._free = threading.Semaphore(WRITERS + 1)
         self._sent: list[Future[None]] = []
+        self._blocks: list[memoryview] = []
+        self._lines = 0
         self.points = 0
 
     def __enter__(self) -> "InfluxWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._send()
         self._threads.shutdown(cancel_futures=kind is not None)
         self._http.close()
         if kind is None:
@@ -81,24 +85,30 @@ class InfluxWriter:
         values = pc.cast(pa.array(value), pa.string())
         for start in range(0, len(value), BATCH_LINES):
             part = slice(start, start + BATCH_LINES)
-            self._post(pc.binary_join_element_wise(f"{tags} value=", values[part], time_text[part], ""))
+            lines = pc.binary_join_element_wise(f"{tags} value=", values[part], time_text[part], "")
+            _, offsets, text = lines.buffers()
+            first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]]
+            self._blocks.append(memoryview(text)[first:last])
+            self._lines += len(lines)
+            # every request is written and synced once per week it touches: few large ones are quicker
+            if self._lines >= BATCH_LINES:
+                self._send()
         self.points += len(value)
 
-    def _post(self, lines: pa.StringArray) -> None:
+    def _send(self) -> None:
+        if not self._blocks:
+            return
         self._free.acquire()
-        sent = self._threads.submit(self._request, lines)
+        sent = self._threads.submit(self._request, b"".join(self._blocks))
+        self._blocks, self._lines = [], 0
         sent.add_done_callback(lambda _: self._free.release())
         for done in [f for f in self._sent if f.done()]:
             done.result()
             self._sent.remove(done)
         self._sent.append(sent)
 
-    def _request(self, lines: pa.StringArray) -> None:
-        _, offsets, text = lines.buffers()
-        first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]]
-        answer = self._http.request(
-            "POST", self._url, body=memoryview(text)[first:last], headers=self._headers
-        )
+    def _request(self, body: bytes) -> None:
+        answer = self._http.request("POST", self._url, body=body, headers=self._headers)
         if answer.status != 204:
             raise OSError(f"InfluxDB answered HTTP {answer.status} to a write: {answer.data[:300]!r}")
 

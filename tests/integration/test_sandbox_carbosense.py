@@ -1,5 +1,6 @@
 """The simulated CO2 network in real servers: what is written is there, and comes through the ingest unchanged."""
 
+import dataclasses
 from datetime import date, datetime
 from typing import Any
 
@@ -101,6 +102,12 @@ def test_series_have_the_tags_of_the_source(filled: Connection) -> None:
     assert {row[1] for row in locations[0]["values"]} == {"ZUE", "DUE1", "DUE5"}
     titles = ask(filled, "SHOW TAG VALUES FROM \"measurements\" WITH KEY = title WHERE sensor = 'battery'")
     assert "battery [V]" in {row[1] for row in titles[0]["values"]}
+
+
+def test_a_refused_write_is_an_error(influx_db: Connection) -> None:
+    elsewhere = dataclasses.replace(influx_db, schema="nowhere")
+    with pytest.raises(OSError, match=r"HTTP (403|404)"):
+        WORLD.write_telegrams(elsewhere, FIRST, FIRST, units=(1010,))
 
 
 @pytest.fixture
