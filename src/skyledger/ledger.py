@@ -206,13 +206,11 @@ def plan(
 def mark(session: Session, work: Plan, *, run_id: str, config_digest: str) -> None:
     """Write a plan into the ledger: new partitions are expected, outdated ones stale, empty ones empty."""
     _stage_keys(session, ((item.member, item.partition_key, item.reason) for item in work.items))
-    with session.transaction():
-        session.execute(_statement("mark"), {"dataset": work.dataset})
+    session.commit(lambda: session.execute(_statement("mark"), {"dataset": work.dataset}))
     if work.empty:
         open_attempts(session, work.dataset, ((m, k, Reason.NEW) for m, k in work.empty), run_id=run_id)
         nothing = [Outcome(m, k, State.EMPTY, 0, 0, 0, "the source holds nothing") for m, k in work.empty]
-        with session.transaction():
-            close(session, work.dataset, nothing, (), config_digest=config_digest)
+        session.commit(lambda: close(session, work.dataset, nothing, (), config_digest=config_digest))
 
 
 def open_attempts(
@@ -223,9 +221,12 @@ def open_attempts(
     An attempt that a crash left open is closed as interrupted. The caller holds the members' locks.
     """
     _stage_keys(session, keys)
-    with session.transaction():
+
+    def begin() -> None:
         for name in ("close_interrupted", "open_ledger", "open_run_record"):
             session.execute(_statement(name), {"dataset": dataset, "run_id": run_id})
+
+    session.commit(begin)
 
 
 def _stage_keys(session: Session, keys: Iterable[tuple[str, str, str]]) -> None:

@@ -7,11 +7,13 @@ does the same and moves it to its final table with one statement. Where the serv
 """
 
 import logging
+import random
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,10 +26,12 @@ from skyledger.connections import Connection
 from skyledger.errors import ConfigError, SkyledgerError, StorageError, StorageUnavailable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 15
 STATEMENT_TIMEOUT_S = 600  # longer than the slowest sane statement: a dead server is noticed in the end
 LOCK_WAIT_S = 30  # how long a row or table lock is waited for
+CONTENTION_TRIES = 5
 EXECUTEMANY_ROWS = 1_000  # keeps one statement far below the smallest usual max_allowed_packet
 PACKET_BYTES = 64 * 1024
 
@@ -171,7 +175,9 @@ class Warehouse:
                 init_command=(
                     "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
                     "ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout = "
-                    f"{LOCK_WAIT_S}, lock_wait_timeout = {LOCK_WAIT_S}"
+                    f"{LOCK_WAIT_S}, lock_wait_timeout = {LOCK_WAIT_S}, "
+                    # no gap locks: tasks that write neighbouring members must not lock each other out
+                    "tx_isolation = 'READ-COMMITTED'"
                 ),
                 autocommit=False,
             )
@@ -219,6 +225,19 @@ class Session:
         except BaseException:
             self.rollback()
             raise
+
+    def commit(self, work: Callable[[], T]) -> T:
+        """Run `work` in a transaction; a deadlock or lock timeout rolls it back and tries it again."""
+        for attempt in range(1, CONTENTION_TRIES + 1):
+            try:
+                with self.transaction():
+                    return work()
+            except ContentionError as error:
+                if attempt == CONTENTION_TRIES:
+                    raise
+                log.warning("%s; trying again (%d of %d)", error, attempt + 1, CONTENTION_TRIES)
+                time.sleep(random.uniform(0.1, 0.2) * 2**attempt)  # noqa: S311 - apart from the other side
+        raise AssertionError
 
     def rollback(self) -> None:
         """Undo what is not committed. A lost connection has already undone it."""

@@ -25,13 +25,12 @@ from skyledger.ledger import Item, Mode, Outcome, Plan, Reason, State
 from skyledger.mapping import TelegramMapping
 from skyledger.summary import Failure, Summary
 from skyledger.transform import Mapped, Transformer
-from skyledger.warehouse import ConnectionLost, ContentionError, Session, UpsertCounts, Warehouse, quote
+from skyledger.warehouse import ConnectionLost, Session, UpsertCounts, Warehouse, quote
 
 log = logging.getLogger(__name__)
 
 SLICE_TELEGRAMS = 30_000  # about 20 days of an HPP unit; some 100 MB while it is in memory twice
 INVENTORY_UNITS = 50  # in one query: keeps its URL short and its answer small
-CONTENTION_TRIES = 4
 SOURCE_TRIES = 5  # units in a row that the source fails on before the rest is left to the next run
 
 Progress = Callable[[str, int, int, int], None]  # unit, partitions done, partitions in all, records read
@@ -283,26 +282,22 @@ class _Loader:
         destination = self.mapping.destination
         first, last = (date.fromisoformat(items[n].partition_key) for n in (0, -1))
         rejected = self._rejected(items[0].member, mapped, lacking)
-        for attempt in range(1, CONTENTION_TRIES + 1):
-            try:
-                with self.session.transaction():
-                    counts = self.session.upsert(
-                        destination.table,
-                        rows,
-                        keys=(destination.member_column, destination.time_column),
-                        where=_where(self.mapping),
-                        parameters=_where_parameters([items[0].member], first, last),
-                    )
-                    ledger.close(
-                        self.session, self.mapping.dataset, outcomes, items, config_digest=self.config_digest
-                    )
-                    ledger.replace_rejected(self.session, self.mapping.dataset, rejected)
-                break
-            except ContentionError as error:
-                if attempt == CONTENTION_TRIES:
-                    raise
-                log.warning("unit %s: %s; trying again (%d)", items[0].member, error, attempt)
-                time.sleep(0.2 * 2**attempt)
+
+        def store() -> UpsertCounts:
+            counts = self.session.upsert(
+                destination.table,
+                rows,
+                keys=(destination.member_column, destination.time_column),
+                where=_where(self.mapping),
+                parameters=_where_parameters([items[0].member], first, last),
+            )
+            ledger.close(
+                self.session, self.mapping.dataset, outcomes, items, config_digest=self.config_digest
+            )
+            ledger.replace_rejected(self.session, self.mapping.dataset, rejected)
+            return counts
+
+        counts = self.session.commit(store)
         self._count(outcomes, mapped, counts, lacking)
 
     def _outcomes(self, items: list[Item], mapped: Mapped) -> tuple[list[Outcome], dict[str, FormatError]]:
@@ -386,8 +381,11 @@ class _Loader:
         member = items[0].member
         log.error("unit %s, %s to %s: %s", member, items[0].partition_key, items[-1].partition_key, error)
         failed = [Outcome(member, i.partition_key, State.FAILED, message=str(error)) for i in items]
-        with self.session.transaction():
-            ledger.close(self.session, self.mapping.dataset, failed, items, config_digest=self.config_digest)
+        self.session.commit(
+            lambda: ledger.close(
+                self.session, self.mapping.dataset, failed, items, config_digest=self.config_digest
+            )
+        )
         self.summary.units.add(member)
         self.summary.states[State.FAILED] = self.summary.states.get(State.FAILED, 0) + len(items)
         self.summary.failures.append(Failure(member, items[0].partition_key, items[-1].partition_key, error))
