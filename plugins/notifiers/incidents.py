@@ -32,25 +32,24 @@ class Incident:
 
     finder: str  # mark of the process that found it
     since: str  # ISO 8601, UTC
+    claimed: str  # when this process said that it would tell
     what: str
     told: bool = False
 
     @property
-    def age_s(self) -> float:
-        """Seconds since it was found."""
-        return (datetime.now(UTC) - datetime.fromisoformat(self.since)).total_seconds()
+    def is_taken(self) -> bool:
+        """People know, or its finder is about to tell them."""
+        waiting_s = (datetime.now(UTC) - datetime.fromisoformat(self.claimed)).total_seconds()
+        return self.told or waiting_s < CLAIM_S
 
 
 def claim(key: str, what: str, settle_s: float = SETTLE_S) -> Incident | None:
     """Open incident `key`; None when somebody else has told, or is about to."""
     found = read(key)
-    if found and (found.told or found.age_s < CLAIM_S):
+    if found and found.is_taken:
         return None
-    mine = Incident(
-        finder=uuid.uuid4().hex,
-        since=found.since if found else datetime.now(UTC).isoformat(timespec="seconds"),
-        what=what,
-    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    mine = Incident(finder=uuid.uuid4().hex, since=found.since if found else now, claimed=now, what=what)
     _write(key, mine)
     time.sleep(settle_s)
     winner = read(key)

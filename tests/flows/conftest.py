@@ -42,11 +42,6 @@ class Network:
         with self.warehouse.session() as session, session.transaction():
             return session.execute(sql, parameters)
 
-    @property
-    def secrets(self) -> list[str]:
-        """What must appear nowhere."""
-        return [self.database.password, self.influx.password]
-
 
 def as_airflow(connection: Connection) -> str:
     """A connection as Airflow reads it from the environment."""
@@ -63,17 +58,22 @@ def as_airflow(connection: Connection) -> str:
     )
 
 
-@pytest.fixture
-def network(carbosense_db, influx_db, monkeypatch) -> Network:
-    """A filled InfluxDB, an empty MariaDB with tables and deployments, and Airflow's connections to both."""
-    warehouse = prepare(carbosense_db, UNITS["LP8"])
+def fill(database: Connection, influx: Connection) -> Network:
+    """Write the telegrams, make the tables, deploy the units."""
+    warehouse = prepare(database, UNITS["LP8"])
     for sensor_type, units in UNITS.items():
         if sensor_type != "LP8":
             with warehouse.session() as session:
                 deploy(session, units, sensor_type)
         for unit in units:
             for day in days(3):
-                write_points(influx_db, day_of_telegrams(unit, day, sensor_type, STEP_S[sensor_type]))
+                write_points(influx, day_of_telegrams(unit, day, sensor_type, STEP_S[sensor_type]))
+    return Network(database, influx, warehouse)
+
+
+@pytest.fixture
+def network(carbosense_db, influx_db, monkeypatch) -> Network:
+    """A filled InfluxDB, an empty MariaDB with tables and deployments, and Airflow's connections to both."""
     monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_DB", as_airflow(carbosense_db))
     monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_INFLUX", as_airflow(influx_db))
-    return Network(carbosense_db, influx_db, warehouse)
+    return fill(carbosense_db, influx_db)

@@ -13,8 +13,8 @@ WITH last_attempt AS (
 
 SELECT
     r.dataset,
-    COUNT(DISTINCT r.member) AS units,
-    COUNT(DISTINCT r.partition_key) AS days,
+    COUNT(DISTINCT CASE WHEN r.state IN ('stored', 'partial') THEN r.member END) AS units,
+    COUNT(DISTINCT CASE WHEN r.state IN ('stored', 'partial') THEN r.partition_key END) AS days,
     COALESCE(SUM(r.rows_read), 0) AS rows_read,
     COALESCE(SUM(r.rows_stored), 0) AS rows_stored,
     COALESCE(SUM(r.rows_rejected), 0) AS rows_rejected,

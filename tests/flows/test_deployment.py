@@ -1,0 +1,204 @@
+"""The real thing: api-server, scheduler, DAG processor and triggerer, and whatever a run leaves behind.
+
+One Airflow serves all tests of this file, in their order: booting it takes 20 s, and later tests look at
+what earlier runs have left.
+"""
+
+import json
+import secrets
+import shutil
+import sqlite3
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sandbox import processes
+from sandbox.airflow import PrivateAirflow, living
+from sandbox.sinks import HttpSink, MailSink
+from tests.flows.conftest import DAGS, UNITS, Network, as_airflow, fill
+from tests.support.telegrams import content, days
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+DAG = "carbosense_telegrams_ingest"
+PROBE_DAGS = Path(__file__).with_name("probe_dags")
+APPRISE_PASSWORD = secrets.token_urlsafe(12)
+FIRST_DAY, SECOND_DAY, LAST_DAY = (day.isoformat() for day in days(3))
+
+
+@pytest.fixture(scope="module")
+def live(mariadb, influxdb, tmp_path_factory):
+    """A running Airflow with our DAGs and the probes, a filled network, and ears for its alerts."""
+    folder = tmp_path_factory.mktemp("deployment")
+    for path in (*DAGS.glob("*.py"), *PROBE_DAGS.glob("*.py")):
+        (folder / "dags").mkdir(exist_ok=True)
+        shutil.copy(path, folder / "dags")
+    name = f"deployment_{secrets.token_hex(4)}"
+    database = mariadb.create_database(name, name, conn_id="carbosense_db")
+    influx = influxdb.create_database(name, name, conn_id="carbosense_influx")
+    broken = {
+        "wrong_influx_password": replace(influx, password=secrets.token_urlsafe(18)),
+        "wrong_influx_token": replace(
+            influx, login=None, password=None, extra={**influx.extra, "token": secrets.token_urlsafe(18)}
+        ),
+        "influx_away": replace(influx, port=1),
+        "wrong_db_password": replace(database, password=secrets.token_urlsafe(18)),
+        "db_away": replace(database, port=1),
+    }
+    connections = {"carbosense_db": database, "carbosense_influx": influx, **broken}
+    network: Network = fill(database, influx)
+    with MailSink() as mail, HttpSink() as http:
+        environment = {f"AIRFLOW_CONN_{key.upper()}": as_airflow(c) for key, c in connections.items()}
+        environment |= {
+            "AIRFLOW_CONN_SMTP_DEFAULT": mail.connection,
+            "SKYLEDGER_ALERT_EMAIL": "ops@net.example",
+            "SKYLEDGER_ALERT_APPRISE": f"json://ops:{APPRISE_PASSWORD}@127.0.0.1:{http.port}/alerts",
+        }
+        home = folder / "airflow"
+        airflow = PrivateAirflow(home, environment, dags_folder=folder / "dags").start()
+        everything = {p for c in connections.values() for p in (c.password, c.extra.get("token")) if p}
+        try:
+            yield SimpleNamespace(
+                airflow=airflow,
+                api=airflow.api,
+                network=network,
+                mail=mail,
+                http=http,
+                home=home,
+                secrets=everything | {APPRISE_PASSWORD},
+            )
+        finally:
+            airflow.stop()
+    mariadb.drop_database(name, name)
+    influxdb.drop_database(name, name)
+
+
+def rows(live):
+    return {table: content(live.network.warehouse, table) for table in ("lp8_data", "hpp_data")}
+
+
+def stored_by(live, run_id):
+    report = live.api.result(DAG, run_id, "report_run")
+    return {row["sensor_type"]: (row["units"], row["days"], row["rows_stored"]) for row in report}
+
+
+def lose(live, condition):
+    live.network.execute(f"DELETE FROM lp8_data WHERE {condition}")
+
+
+def test_the_first_scheduled_run_takes_up_every_missing_day_of_the_past(live):
+    live.api.wait_for_dag(DAG)
+    deadline = time.monotonic() + 60
+    while not (runs := live.api.get(f"/dags/{DAG}/dagRuns")["dag_runs"]):
+        assert time.monotonic() < deadline, "the DAG was not scheduled"
+        time.sleep(0.5)
+    (run,) = runs
+    live.scheduled = run["dag_run_id"]
+    assert run["run_type"] == "scheduled"
+    assert live.api.wait(DAG, live.scheduled) == "success"
+    assert stored_by(live, live.scheduled) == {
+        "LP8": (3, 3, 3 * 3 * 144),
+        "HPP": (1, 3, 3 * 48),
+        "Vaisala": (1, 3, 3 * 48),
+        "Licor": (1, 3, 3 * 48),
+    }
+    labels = {t["task_id"]: t["rendered_map_index"] for t in live.api.tasks(DAG, live.scheduled)}
+    assert labels["lp8.load_telegrams"] == "LP8 1010-1012"
+    events = live.api.get("/assets/events?limit=100")["asset_events"]
+    assert sorted(e["partition_key"] for e in events) == sorted(
+        [FIRST_DAY, SECOND_DAY, LAST_DAY] * len(UNITS)
+    )
+    live.rows = rows(live)
+
+
+def test_form_partition_key_clearing_and_backfill_all_give_the_same_rows(live):
+    lose(live, f"SensorUnit_ID = 1010 AND time >= UNIX_TIMESTAMP('{SECOND_DAY} 12:00:00')")
+    form = live.api.trigger(DAG, {"first_day": FIRST_DAY, "last_day": LAST_DAY, "sensor_types": ["LP8"]})
+    assert live.api.wait(DAG, form) == "success"
+    assert stored_by(live, form)["LP8"] == (1, 2, 2 * 144)
+    assert rows(live) == live.rows
+
+    lose(live, "SensorUnit_ID IN (1010, 1011)")
+    keyed = live.api.trigger(DAG, {}, partition_key=SECOND_DAY)
+    assert live.api.wait(DAG, keyed) == "success"
+    assert stored_by(live, keyed)["LP8"] == (2, 1, 2 * 144)
+
+    live.airflow.command(
+        "backfill", "create", "--dag-id", DAG, "--from-date", FIRST_DAY, "--to-date", FIRST_DAY
+    )  # fmt: skip
+    (backfill,) = [r for r in live.api.get(f"/dags/{DAG}/dagRuns")["dag_runs"] if r["run_type"] == "backfill"]
+    assert backfill["partition_key"] == FIRST_DAY
+    assert live.api.wait(DAG, backfill["dag_run_id"]) == "success"
+    assert stored_by(live, backfill["dag_run_id"])["LP8"] == (2, 1, 2 * 144)
+    assert rows(live) != live.rows
+
+    live.api.request(
+        "POST", f"/dags/{DAG}/dagRuns/{live.scheduled.replace('+', '%2B')}/clear", {"dry_run": False}
+    )
+    assert live.api.wait(DAG, live.scheduled) == "success"
+    assert rows(live) == live.rows
+
+
+def test_one_message_per_incident_and_one_on_recovery_from_every_process(live):
+    live.api.wait_for_dag("incident_probe")
+    subjects = []
+
+    def probe(how, state, *expected):
+        run_id = live.api.trigger("incident_probe", {"how": how})
+        assert live.api.wait("incident_probe", run_id, 120) == state
+        subjects.extend(f"[skyledger] incident_probe {text}" for text in expected)
+        deadline = time.monotonic() + 30
+        while len(live.http.posts) < len(subjects) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert [mail["subject"] for mail in live.mail.mails] == subjects
+
+    # triggerer; DAG processor; both tasks at once and the DAG processor; DAG processor alone
+    probe("hang", "success", "stopped: deadline missed", "works again")
+    probe("fail", "failed", "stopped: behave")
+    assert "1 was asked" in live.http.posts[-1]["message"] or "0 was asked" in live.http.posts[-1]["message"]
+    probe("well", "success", "works again")
+    probe("die", "failed", "stopped: run failed")
+    probe("fail", "failed")
+    assert [post["title"] for post in live.http.posts] == subjects
+
+
+def test_no_secret_is_left_anywhere(live):
+    live.api.wait_for_dag("secret_probe")
+    run_id = live.api.trigger("secret_probe", {})
+    assert live.api.wait("secret_probe", run_id) == "failed"
+    tasks = live.api.tasks("secret_probe", run_id)
+    assert {task["state"] for task in tasks} == {"failed"}
+    for task in tasks:  # each failed by its connection, not before it was used
+        log = live.api.log("secret_probe", run_id, task["task_id"])
+        assert "check" in log or "refused" in log, log
+
+    traces = {str(path): path.read_text(errors="replace") for path in (live.home / "logs").rglob("*.log")}
+    traces["metadata"] = "\n".join(sqlite3.connect(live.home / "airflow.db").iterdump())
+    traces["mails"] = "\n".join(mail.as_string() for mail in live.mail.mails)
+    traces["posts"] = json.dumps(live.http.posts)
+    traces["xcom"] = json.dumps(live.api.get("/dags/~/dagRuns/~/taskInstances/~/xcomEntries?limit=100"))
+    traces["ledger"] = str(live.network.query("SELECT * FROM ledger"))
+    traces["run_record"] = str(live.network.query("SELECT * FROM run_record"))
+    assert len(traces) > 40
+    assert "load_telegrams" in traces["metadata"]  # the dump holds the runs
+    leaks = [
+        (where, secret[:4]) for where, text in traces.items() for secret in live.secrets if secret in text
+    ]
+    assert leaks == []
+
+
+def test_files_with_secrets_are_for_their_owner_only(live):
+    for name in ("secrets.json", "passwords.json"):
+        assert (live.home / name).stat().st_mode & 0o777 == 0o600
+    assert live.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_stopping_leaves_no_process(live):
+    sessions = {processes.running(path) for path in (live.home / "run").glob("*.pid")}
+    assert len(sessions) == 4
+    assert len(living(live.home)) > 4  # workers and log servers count too
+    live.airflow.stop()
+    assert processes.members(sessions) == []
