@@ -278,7 +278,7 @@ class _Loader:
         rows = mapped.rows
         if lacking:
             keep = [str(day) not in lacking for day in mapped.days]
-            rows = rows.filter(pa.array(keep))
+            rows = rows.filter(pa.array(keep, pa.bool_()))
         destination = self.mapping.destination
         first, last = (date.fromisoformat(items[n].partition_key) for n in (0, -1))
         rejected = self._rejected(items[0].member, mapped, lacking)
