@@ -67,6 +67,9 @@ ADVICE = {
 }
 
 
+_LOCK_NAME = "CONCAT(DATABASE(), '/', %s)"  # all databases of a server share its named locks
+
+
 class ContentionError(StorageUnavailable):
     """A deadlock or lock timeout: the transaction was rolled back and can be tried again at once."""
 
@@ -258,7 +261,7 @@ class Session:
         taken: list[str] = []
         try:
             for name in sorted(set(names)):  # everybody takes them in one order: no deadlock
-                if self.query("SELECT GET_LOCK(%s, %s)", (name, wait_s)) != [(1,)]:
+                if self.query(f"SELECT GET_LOCK({_LOCK_NAME}, %s)", (name, wait_s)) != [(1,)]:
                     raise StorageUnavailable(
                         f"another run holds {name!r} for more than {wait_s} s: wait for it to end, then rerun"
                     )
@@ -267,7 +270,7 @@ class Session:
         finally:
             if taken and self._wire.open:
                 try:
-                    self.execute("DO " + ", ".join(["RELEASE_LOCK(%s)"] * len(taken)), taken)
+                    self.execute("DO " + ", ".join([f"RELEASE_LOCK({_LOCK_NAME})"] * len(taken)), taken)
                 except SkyledgerError:
                     self._wire.close()  # closing releases them as well
 
