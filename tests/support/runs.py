@@ -1,0 +1,78 @@
+"""Loads in processes of their own, to be killed or to race one another.
+
+Children are forked from one server that has imported everything: they start in milliseconds, and no thread or
+connection of the tests is in them.
+"""
+
+import multiprocessing
+import os
+import resource
+import tempfile
+from collections.abc import Iterable
+from datetime import date
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from skyledger import warehouse as warehouse_module
+from skyledger.carbosense.telegrams import ingest_telegrams, load_mapping
+from skyledger.connections import Connection
+from skyledger.errors import SkyledgerError
+from skyledger.influx import open_source
+from skyledger.warehouse import Warehouse
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([__name__, "influxdb_client"])
+
+
+class Run:
+    """One load in a child: `ready` when it is about to begin, `begin` to let it, `result` for how it ended."""
+
+    def __init__(
+        self, database: Connection, influx: Connection, days: Iterable[date], **options: Any
+    ) -> None:
+        self.pipe, theirs = CONTEXT.Pipe()
+        days = list(days)
+        arguments = (theirs, database, influx, days[0], days[-1], options)
+        self.process: BaseProcess = CONTEXT.Process(target=_load, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+        assert self.pipe.poll(30), "the child did not start"
+        assert self.pipe.recv() == "ready"
+
+    def begin(self) -> None:
+        """Let the load begin."""
+        self.pipe.send("go")
+
+    def result(self, timeout_s: float = 60) -> dict[str, Any] | SkyledgerError:
+        """Summary of the load, or the error that ended it."""
+        assert self.pipe.poll(timeout_s), "the child did not end"
+        result: dict[str, Any] | SkyledgerError = self.pipe.recv()
+        self.process.join()
+        return result
+
+    def kill(self, after_s: float) -> bool:
+        """SIGKILL the child that long from now. False if it had ended by then."""
+        ended = self.pipe.poll(after_s)
+        self.process.kill()
+        self.process.join()
+        return not ended
+
+
+def _load(
+    pipe: Pipe, database: Connection, influx: Connection, first: date, last: date, options: dict[str, Any]
+) -> None:
+    warehouse_module.LOCK_WAIT_S = options.pop("lock_wait_s", warehouse_module.LOCK_WAIT_S)
+    if options.pop("no_files", False):
+        os.environ["TMPDIR"] = tempfile.tempdir = "/nowhere"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # not a byte to any file
+    source, mapping = open_source(influx), load_mapping("lp8")
+    pipe.send("ready")
+    pipe.recv()
+    try:
+        summary = ingest_telegrams(Warehouse(database), source, mapping, first, last, **options)
+        summary.raise_for_failures()
+        pipe.send(summary.as_dict())
+    except SkyledgerError as error:
+        error.__cause__ = None  # a driver's error need not survive the pipe
+        pipe.send(error)
