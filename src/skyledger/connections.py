@@ -54,6 +54,13 @@ def from_environment(conn_id: str, environ: Mapping[str, str] = os.environ) -> C
         ) from None
 
 
+def to_environment(connection: Connection) -> tuple[str, str]:
+    """Name and value of the environment variable that states a connection: the reverse of from_environment."""
+    fields = ("conn_type", "host", "port", "login", "password", "schema")
+    value = {name: getattr(connection, name) for name in fields} | {"extra": dict(connection.extra)}
+    return f"AIRFLOW_CONN_{connection.conn_id.upper()}", json.dumps(value)
+
+
 def _from_json(conn_id: str, text: str) -> Connection:
     fields = json.loads(text)
     extra = fields.get("extra") or {}
