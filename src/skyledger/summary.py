@@ -48,6 +48,7 @@ class Summary:
             "rows_inserted": self.upserts.inserted,
             "rows_changed": self.upserts.changed,
             "rows_unchanged": self.upserts.unchanged,
+            "rows_removed": self.upserts.removed,
             "duplicate_points": self.duplicate_points,
             "seconds": round(self.seconds, 3),
             "stored_days": dict(sorted(self.stored_days.items())),

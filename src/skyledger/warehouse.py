@@ -85,10 +85,14 @@ class UpsertCounts:
     inserted: int = 0
     changed: int = 0
     unchanged: int = 0
+    removed: int = 0
 
     def __add__(self, other: "UpsertCounts") -> "UpsertCounts":
         return UpsertCounts(
-            self.inserted + other.inserted, self.changed + other.changed, self.unchanged + other.unchanged
+            self.inserted + other.inserted,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.removed + other.removed,
         )
 
 
@@ -287,7 +291,14 @@ class Session:
         self.execute(f"CREATE TEMPORARY TABLE {quote(name)} {shape}")
 
     def upsert(
-        self, table: str, rows: pa.Table, keys: Sequence[str], where: str, parameters: Sequence[Any]
+        self,
+        table: str,
+        rows: pa.Table,
+        keys: Sequence[str],
+        where: str,
+        parameters: Sequence[Any],
+        *,
+        whole: tuple[str, Sequence[Any]] | None = None,
     ) -> UpsertCounts:
         """Upsert `rows` into `table`, inside the caller's transaction.
 
@@ -297,8 +308,10 @@ class Session:
         keys: the table's primary key; no two rows share it
         where: condition with `parameters` that holds for every row that could be met. If the table has
             no such row, `rows` go straight in, at half the cost of an upsert
+        whole: further condition with its values: of the rows that meet it too, `rows` has all there are,
+            and the table's others are removed
         """
-        if rows.num_rows == 0:
+        if rows.num_rows == 0 and not whole:
             return UpsertCounts()
         exists = f"SELECT 1 FROM {quote(table)} WHERE {where} LIMIT 1"  # noqa: S608 - `where` is ours
         if not self.query(exists, parameters):
@@ -306,7 +319,16 @@ class Session:
             return UpsertCounts(inserted=rows.num_rows)
         self._make_temporary("upserted", f"LIKE {quote(table)}")
         self._write("upserted", rows)
-        return self._merge("upserted", table, rows.column_names, keys)
+        counts = self._merge("upserted", table, rows.column_names, keys)
+        if not whole:
+            return counts
+        same = " AND ".join(f"s.{quote(k)} = {quote(table)}.{quote(k)}" for k in keys)
+        removed = self.execute(
+            f"DELETE FROM {quote(table)} WHERE {where} AND {whole[0]} "  # noqa: S608 - conditions are ours
+            f"AND NOT EXISTS (SELECT 1 FROM upserted AS s WHERE {same})",
+            (*parameters, *whole[1]),
+        )
+        return counts + UpsertCounts(removed=removed)
 
     def _merge(self, staged: str, table: str, columns: Sequence[str], keys: Sequence[str]) -> UpsertCounts:
         join = " AND ".join(f"s.{quote(k)} = t.{quote(k)}" for k in keys)

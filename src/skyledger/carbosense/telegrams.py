@@ -186,9 +186,11 @@ def ingest_telegrams(
                 loader.finish(items, reading)
     summary.seconds = time.monotonic() - started
     log.info(
-        "%s: %d partitions in %.1f s: %d telegrams read, %d stored (%d new, %d changed), %d rejected, %d failed",
+        "%s: %d partitions in %.1f s: %d telegrams read, %d stored (%d new, %d changed, %d removed), "
+        "%d rejected, %d failed",
         mapping.dataset, summary.planned, summary.seconds, summary.rows_read, summary.rows_stored,
-        summary.upserts.inserted, summary.upserts.changed, summary.rows_rejected, len(summary.failures),
+        summary.upserts.inserted, summary.upserts.changed, summary.upserts.removed, summary.rows_rejected,
+        len(summary.failures),
     )  # fmt: skip
     return summary
 
@@ -282,6 +284,8 @@ class _Loader:
         destination = self.mapping.destination
         first, last = (date.fromisoformat(items[n].partition_key) for n in (0, -1))
         rejected = self._rejected(items[0].member, mapped, lacking)
+        # a telegram that was stored and is now rejected, or gone from a day that still has others, must not stay
+        read = [midnight_s(date.fromisoformat(o.partition_key)) // 86_400 for o in outcomes if o.rows_read]
 
         def store() -> UpsertCounts:
             counts = self.session.upsert(
@@ -290,6 +294,7 @@ class _Loader:
                 keys=(destination.member_column, destination.time_column),
                 where=_where(self.mapping),
                 parameters=_where_parameters([items[0].member], first, last),
+                whole=(f"{quote(destination.time_column)} DIV 86400 IN %s", (read,)) if read else None,
             )
             ledger.close(
                 self.session, self.mapping.dataset, outcomes, items, config_digest=self.config_digest
