@@ -506,3 +506,37 @@ def test_day_has_its_first_and_last_second_and_no_radio_statistics(influx_db):
     )
     assert inventory["source_rows"].to_pylist() == [1, 3, 1]
     assert inventory["partition_key"].to_pylist() == ["2022-04-19", "2022-04-20", "2022-04-21"]
+
+
+# What the source corrects.
+
+
+def test_telegram_that_was_stored_and_is_now_refused_is_taken_out(carbosense_db, influx_db):
+    load = Load(carbosense_db, influx_db, [1010], 2)
+    load.fill_source()
+    load.ingest().raise_for_failures()
+    before = len(load.contents()["lp8_data"])
+    start = midnight_s(load.days[1])
+    write_points(
+        influx_db, [(1010, "senseair-lp8-status", start + 6_600, -1.0), (1010, "senseair-lp8-ir", start, 7.0)]
+    )
+    summary = load.ingest()
+    assert (summary.rows_read, summary.rows_stored, summary.rows_rejected) == (144, 142, 2)
+    assert (summary.upserts.changed, summary.upserts.removed) == (1, 1)
+    assert load.query("SELECT COUNT(*) FROM lp8_data WHERE time = %s", start + 6_600) == [(0,)]
+    assert len(load.contents()["lp8_data"]) == before - 1
+    assert load.ingest().planned == 0, "the counts agree: nothing is read again"
+
+
+def test_row_that_no_telegram_stands_for_is_taken_out(carbosense_db, influx_db):
+    load = Load(carbosense_db, influx_db, [1010], 2)
+    load.fill_source()
+    load.ingest().raise_for_failures()
+    whole = load.contents()
+    with load.warehouse.session() as session, session.transaction():
+        session.execute(
+            "INSERT INTO lp8_data (SensorUnit_ID, time) VALUES (1010, %s)", (midnight_s(load.days[0]) + 1,)
+        )
+    summary = load.ingest()
+    assert (summary.planned, summary.upserts.removed) == (1, 1)
+    assert load.contents() == whole
