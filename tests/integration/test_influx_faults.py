@@ -518,12 +518,13 @@ def test_telegram_that_was_stored_and_is_now_refused_is_taken_out(carbosense_db,
     before = len(load.contents()["lp8_data"])
     start = midnight_s(load.days[1])
     write_points(
-        influx_db, [(1010, "senseair-lp8-status", start + 6_600, -1.0), (1010, "senseair-lp8-ir", start, 7.0)]
+        influx_db,
+        [(1010, "senseair-lp8-status", start + 12_000, -1.0), (1010, "senseair-lp8-ir", start, 7.0)],
     )
     summary = load.ingest()
     assert (summary.rows_read, summary.rows_stored, summary.rows_rejected) == (144, 142, 2)
     assert (summary.upserts.changed, summary.upserts.removed) == (1, 1)
-    assert load.query("SELECT COUNT(*) FROM lp8_data WHERE time = %s", start + 6_600) == [(0,)]
+    assert load.query("SELECT COUNT(*) FROM lp8_data WHERE time = %s", start + 12_000) == [(0,)]
     assert len(load.contents()["lp8_data"]) == before - 1
     assert load.ingest().planned == 0, "the counts agree: nothing is read again"
 
