@@ -8,11 +8,13 @@ Connections are read from the environment, as Airflow reads them (AIRFLOW_CONN_.
 """
 
 import logging
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -40,7 +42,7 @@ for name, sub in (
 ):
     app.add_typer(sub, name=name)
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 200)  # a pipe has no width
 err = Console(stderr=True)
 
 Network = Annotated[str, typer.Argument(help="network: carbosense")]
@@ -111,7 +113,7 @@ def db_current(network: Network) -> None:
 def db_history(network: Network) -> None:
     """List the revisions of a network, newest first."""
     for revision in migrations.history(network, _warehouse(network).url):
-        out.print(str(revision), highlight=False)
+        out.print(str(revision), highlight=False, soft_wrap=True)
 
 
 @db_app.command("dictionary")
@@ -152,11 +154,9 @@ def ledger_status(
     first_day: FirstDay = None,
     last_day: LastDay = None,
 ) -> None:
-    """Count partitions per dataset and state, with rows and the newest day stored."""
+    """Count partitions, members and rows per dataset and state."""
     first, last = _day_range(first_day, last_day)
-    table = Table(
-        "dataset", "state", "partitions", "members", "rows stored", "rows rejected", "first", "last"
-    )
+    table = _table("dataset", "state", "partitions", "members", "stored", "rejected", "first", "last")
     with _warehouse(network).session() as session:
         for row in ledger.states(session, dataset, first.isoformat(), last.isoformat()):
             table.add_row(*("" if value is None else str(value) for value in row))
@@ -173,7 +173,7 @@ def ledger_gaps(
 ) -> None:
     """List what is not simply stored: periods per member and state, with the reason."""
     first, last = _day_range(first_day, last_day)
-    table = Table("dataset", "member", "state", "from", "to", "partitions", "reason")
+    table = _table("dataset", "member", "state", "from", "to", "days", "reason")
     with _warehouse(network).session() as session:
         gaps = ledger.gaps(session, dataset, first.isoformat(), last.isoformat())
     for gap in gaps[:limit]:
@@ -241,12 +241,20 @@ def carbosense_ingest(
             backfill_days,
             progress=advance,
         )
-    table = Table("", mapping.sensor_type, show_header=True)
+    table = _table("", mapping.sensor_type)
     for key, value in summary.as_dict().items():
         if key not in ("sensor_type", "stored_days", "failures"):
             table.add_row(key.replace("_", " "), _shown(value))
     out.print(table)
     summary.raise_for_failures()
+
+
+def _table(*columns: str) -> Table:
+    """Table whose narrow columns stay whole; only the last one is folded where the terminal is narrow."""
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, no_wrap=column != columns[-1], overflow="fold")
+    return table
 
 
 def _shown(value: Any) -> str:

@@ -67,7 +67,8 @@ ADVICE = {
 }
 
 
-_LOCK_NAME = "CONCAT(DATABASE(), '/', %s)"  # all databases of a server share its named locks
+# All databases of a server share its named locks, and a name has 64 characters at most
+_LOCK_NAME = "SHA1(CONCAT(DATABASE(), '/', %s))"
 
 
 class ContentionError(StorageUnavailable):

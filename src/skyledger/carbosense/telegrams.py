@@ -326,7 +326,7 @@ class _Loader:
             n_stored, n_rejected = stored_on.get(day, 0), rejected_on.get(day, 0)
             over = self.now >= datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)
             notes = [
-                f"{n_rejected} records rejected" if n_rejected else "",
+                f"records rejected: {n_rejected}" if n_rejected else "",
                 "" if over else "the day was not over",
                 f"no source for {', '.join(sorted(missing))}" if missing else "",
                 f"not mapped: {', '.join(unmapped)}" if unmapped else "",
