@@ -14,8 +14,9 @@ earlier day that is missing or has changed since it was stored, at the source or
 `include/config/carbosense/telegrams/`, and the tables made by `skyledger db upgrade`.
 
 **Run again**: clear the run or one of its tasks in the grid; or start it with the form below for any days and
-units; or `airflow backfill create --dag-id carbosense_telegrams_ingest --from-date 2026-03-01 --to-date 2026-03-07`.
-All give the same rows; what is already stored and unchanged is left alone. Nothing has to be cleaned up before.
+units; or `airflow backfill create --dag-id carbosense_telegrams_ingest --from-date 2026-03-01 --to-date 2026-03-08`
+for 1 to 7 March (a partition's time is 02:00 of its day, so the day that begins at `--to-date` is left out). All
+give the same rows; what is already stored and unchanged is left alone. Nothing has to be cleaned up before.
 
 **A failure costs** that day's calibrated CO2 of the units named in the error; the other units of the batch are
 stored. Nothing is lost as long as the source keeps its data: the next run fills the gap.

@@ -107,7 +107,12 @@ class AirflowApi:
         return self.get(f"{path}?map_index={map_index}&deserialize=true")["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
-        """The log of one try of a task, one event per line."""
+        """The log of one try of a task: one event per line, with the chain of errors where there is one."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{try_number}"
-        content = self.get(f"{path}?map_index={map_index}&full_content=true")["content"]
-        return "\n".join(e if isinstance(e, str) else str(e.get("event", e)) for e in content)
+        lines = []
+        for event in self.get(f"{path}?map_index={map_index}&full_content=true")["content"]:
+            lines.append(event["event"])
+            lines += [
+                f"{error['exc_type']}: {error['exc_value']}" for error in event.get("error_detail") or ()
+            ]
+        return "\n".join(lines)

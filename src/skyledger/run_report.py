@@ -12,7 +12,8 @@ _COUNTS = ("units", "days", "rows_read", "rows_stored", "rows_rejected", "stored
 def run_report(session: Session, run_id: str, datasets: Collection[str]) -> list[dict[str, Any]]:
     """Totals per dataset, in the order of `datasets`; a dataset that the run did not touch has zeros.
 
-    `units` and `days` have data stored; `stored`, `empty` and `failed` count partitions; an attempt that was cut off counts as failed.
+    `units` and `days` are those with data stored; `stored`, `empty` and `failed` count partitions, and an
+    attempt that was cut off counts as failed.
     `seconds` go from the first attempt to the end of the last one.
     """
     sql = (SQL_DIR / "ledger" / "run_report.sql").read_text(encoding="utf-8")

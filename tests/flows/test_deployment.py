@@ -5,6 +5,7 @@ what earlier runs have left.
 """
 
 import json
+import re
 import secrets
 import shutil
 import sqlite3
@@ -48,7 +49,8 @@ def live(mariadb, influxdb, tmp_path_factory):
         "wrong_db_password": replace(database, password=secrets.token_urlsafe(18)),
         "db_away": replace(database, port=1),
     }
-    connections = {"carbosense_db": database, "carbosense_influx": influx, **broken}
+    spoken = replace(database, password=secrets.token_urlsafe(18))  # incident_probe says it aloud
+    connections = {"carbosense_db": database, "carbosense_influx": influx, "spoken": spoken, **broken}
     network: Network = fill(database, influx)
     with MailSink() as mail, HttpSink() as http:
         environment = {f"AIRFLOW_CONN_{key.upper()}": as_airflow(c) for key, c in connections.items()}
@@ -69,6 +71,7 @@ def live(mariadb, influxdb, tmp_path_factory):
                 http=http,
                 home=home,
                 secrets=everything | {APPRISE_PASSWORD},
+                spoken=spoken.password,
             )
         finally:
             airflow.stop()
@@ -126,9 +129,9 @@ def test_form_partition_key_clearing_and_backfill_all_give_the_same_rows(live):
     assert live.api.wait(DAG, keyed) == "success"
     assert stored_by(live, keyed)["LP8"] == (2, 1, 2 * 144)
 
-    live.airflow.command(
-        "backfill", "create", "--dag-id", DAG, "--from-date", FIRST_DAY, "--to-date", FIRST_DAY
-    )  # fmt: skip
+    # a partition's date is its cron tick, 02:00, so the day that begins at --to-date is not part of it
+    window = ("--from-date", FIRST_DAY, "--to-date", SECOND_DAY)
+    live.airflow.command("backfill", "create", "--dag-id", DAG, *window)
     (backfill,) = [r for r in live.api.get(f"/dags/{DAG}/dagRuns")["dag_runs"] if r["run_type"] == "backfill"]
     assert backfill["partition_key"] == FIRST_DAY
     assert live.api.wait(DAG, backfill["dag_run_id"]) == "success"
@@ -143,26 +146,26 @@ def test_form_partition_key_clearing_and_backfill_all_give_the_same_rows(live):
 
 
 def test_one_message_per_incident_and_one_on_recovery_from_every_process(live):
-    live.api.wait_for_dag("incident_probe")
-    subjects = []
+    told = []
 
-    def probe(how, state, *expected):
-        run_id = live.api.trigger("incident_probe", {"how": how})
-        assert live.api.wait("incident_probe", run_id, 120) == state
-        subjects.extend(f"[skyledger] incident_probe {text}" for text in expected)
+    def probe(dag_id, how, state, *expected):
+        live.api.wait_for_dag(dag_id)
+        run_id = live.api.trigger(dag_id, {"how": how})
+        assert live.api.wait(dag_id, run_id, 150) == state
+        told.extend(f"[skyledger] {dag_id} {text}" for text in expected)
         deadline = time.monotonic() + 30
-        while len(live.http.posts) < len(subjects) and time.monotonic() < deadline:
+        while len(live.http.posts) < len(told) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert [mail["subject"] for mail in live.mail.mails] == subjects
+        # which of two tasks that fail at once wins the right to tell is chance
+        assert [re.sub(" [01]$", "", mail["subject"]) for mail in live.mail.mails] == told
 
-    # triggerer; DAG processor; both tasks at once and the DAG processor; DAG processor alone
-    probe("hang", "success", "stopped: deadline missed", "works again")
-    probe("fail", "failed", "stopped: behave")
-    assert "1 was asked" in live.http.posts[-1]["message"] or "0 was asked" in live.http.posts[-1]["message"]
-    probe("well", "success", "works again")
-    probe("die", "failed", "stopped: run failed")
-    probe("fail", "failed")
-    assert [post["title"] for post in live.http.posts] == subjects
+    probe("late_probe", "hang", "success", "stopped: deadline missed", "works again")  # from the triggerer
+    probe("incident_probe", "fail", "failed", "stopped: behave")  # from two tasks and the DAG processor
+    assert "was asked to fail; the password is ***" in live.http.posts[-1]["message"]
+    probe("incident_probe", "well", "success", "works again")
+    probe("incident_probe", "die", "failed", "stopped: run failed")  # from the DAG processor alone
+    probe("incident_probe", "fail", "failed")
+    assert [post["title"] for post in live.http.posts] == [mail["subject"] for mail in live.mail.mails]
 
 
 def test_no_secret_is_left_anywhere(live):
@@ -184,10 +187,15 @@ def test_no_secret_is_left_anywhere(live):
     traces["run_record"] = str(live.network.query("SELECT * FROM run_record"))
     assert len(traces) > 40
     assert "load_telegrams" in traces["metadata"]  # the dump holds the runs
-    leaks = [
-        (where, secret[:4]) for where, text in traces.items() for secret in live.secrets if secret in text
-    ]
-    assert leaks == []
+    leaks = {
+        (Path(where).name, "spoken" if secret == live.spoken else "secret")
+        for where, text in traces.items()
+        for secret in live.secrets
+        if secret in text
+    }
+    # Airflow 3.3.2 masks a password that an exception quotes, except in the copy of task logs that LocalExecutor
+    # writes to the scheduler's output (two maskers, of which that one knows nothing). Ours quote none.
+    assert leaks - {("scheduler.log", "spoken")} == set()
 
 
 def test_files_with_secrets_are_for_their_owner_only(live):
