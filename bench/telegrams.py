@@ -27,7 +27,6 @@ import pyarrow as pa
 
 from sandbox.carbosense.world import CarboSenseWorld
 from sandbox.servers import InfluxDB, MariaDB
-from skyledger import influx as influxql
 from skyledger import migrations
 from skyledger.carbosense.telegrams import (
     SLICE_TELEGRAMS,
@@ -39,6 +38,7 @@ from skyledger.carbosense.telegrams import (
 )
 from skyledger.connections import Connection, to_environment
 from skyledger.influx import midnight_s, open_source
+from skyledger.influx.v1 import select_points
 from skyledger.mapping import TelegramMapping
 from skyledger.warehouse import Warehouse, encode_tsv
 from tests.support.telegrams import prepare, write_points
@@ -65,9 +65,7 @@ def curl(connection: Connection, mapping: TelegramMapping, work: list[list]) -> 
     """Fetch what the slices of a plan fetch, as chunked CSV, and throw it away."""
     for items in work:
         first, last = (date.fromisoformat(items[n].partition_key) for n in (0, -1))
-        query = influxql.select_points(
-            "value", mapping.source, mapping.quantities, items[0].member, first, last
-        )
+        query = select_points("value", mapping.source, mapping.quantities, items[0].member, first, last)
         fields = {"db": connection.schema, "epoch": "s", "chunked": "true", "q": query}
         url = f"http://{connection.host}:{connection.port}/query?{urlencode(fields)}"
         user = f"{connection.login}:{connection.password}"

@@ -7,17 +7,9 @@ import pytest
 
 from skyledger.connections import Connection
 from skyledger.errors import ConfigError
-from skyledger.influx import (
-    InfluxV1,
-    _name,
-    _one_of,
-    _tag_pairs,
-    _text,
-    _window,
-    fingerprint,
-    midnight_s,
-    open_source,
-)
+from skyledger.influx import InfluxV1, midnight_s, open_source
+from skyledger.influx.common import fingerprint
+from skyledger.influx.v1 import _name, _one_of, _tag_pairs, _text, _window
 
 
 def connection(**extra: object) -> Connection:

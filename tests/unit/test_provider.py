@@ -30,9 +30,12 @@ def test_each_connection_type_is_that_of_its_hook(info: dict[str, Any]) -> None:
     assert hook.hook_name == info["hook-name"]
 
 
-@pytest.mark.parametrize(("kind", "module"), [("mariadb", warehouse), ("influxdb", influx)])
-def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, module: Any) -> None:
-    source = inspect.getsource(module)
+@pytest.mark.parametrize(
+    ("kind", "modules"),
+    [("mariadb", [warehouse]), ("influxdb", [influx, influx.common, influx.v1, influx.v2])],
+)
+def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, modules: list[Any]) -> None:
+    source = "".join(map(inspect.getsource, modules))
     read = set(re.findall(r"""extra(?:\.get\(|\[)["'](\w+)""", source))
     assert read
     assert set(TYPES[kind]["conn-fields"]) == read
