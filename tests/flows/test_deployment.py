@@ -93,6 +93,7 @@ def lose(live, condition):
 
 
 def test_the_first_scheduled_run_takes_up_every_missing_day_of_the_past(live):
+    live.api.wait_for_dag("consumer_probe")
     live.api.wait_for_dag(DAG)
     deadline = time.monotonic() + 60
     while not (runs := live.api.get(f"/dags/{DAG}/dagRuns")["dag_runs"]):
@@ -115,6 +116,18 @@ def test_the_first_scheduled_run_takes_up_every_missing_day_of_the_past(live):
         [FIRST_DAY, SECOND_DAY, LAST_DAY] * len(UNITS)
     )
     live.rows = rows(live)
+
+
+def test_who_waits_for_one_sensor_type_gets_one_run_per_day(live):
+    deadline = time.monotonic() + 60
+    while len(runs := live.api.get("/dags/consumer_probe/dagRuns")["dag_runs"]) < 3:
+        assert time.monotonic() < deadline, runs
+        time.sleep(0.5)
+    days_of_runs = {}
+    for run in runs:
+        assert live.api.wait("consumer_probe", run["dag_run_id"]) == "success"
+        days_of_runs[run["partition_key"]] = live.api.result("consumer_probe", run["dag_run_id"], "say_days")
+    assert days_of_runs == {day: [day] for day in (FIRST_DAY, SECOND_DAY, LAST_DAY)}
 
 
 def test_form_partition_key_clearing_and_backfill_all_give_the_same_rows(live):
