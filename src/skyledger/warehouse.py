@@ -32,8 +32,9 @@ CONNECT_TIMEOUT_S = 15
 STATEMENT_TIMEOUT_S = 600  # longer than the slowest sane statement: a dead server is noticed in the end
 LOCK_WAIT_S = 30  # how long a row or table lock is waited for
 CONTENTION_TRIES = 5
-EXECUTEMANY_ROWS = 1_000  # keeps one statement far below the smallest usual max_allowed_packet
-PACKET_BYTES = 64 * 1024
+EXECUTEMANY_ROWS = 1_000
+SMALLEST_MAX_PACKET = 64 * 1024  # what the server must allow: below it, it hangs up instead of saying why
+PACKET_BYTES = SMALLEST_MAX_PACKET // 2
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -52,19 +53,20 @@ TRANSIENT_CODES = {
 LOST_CODES = {0, 1053, 1158, 1159, 1160, 1161, 1927, 4031, 2002, 2003, 2006, 2013, 2055}
 CONTENTION_CODES = {1205, 1213}
 LOCAL_FORBIDDEN_CODES = {1148, 3948, 4166}
+_FULL = "free disk space on the database server"
 ADVICE = {
     1044: "grant this user access to the database",
     1045: "check login and password of the connection",
     1142: "grant this user the missing right",
     1049: "create the database, then run `skyledger db upgrade`",
     1146: "the tables are missing: run `skyledger db upgrade`",
-    1021: "free disk space on the database server",
-    1114: "free disk space on the database server",
+    # a full disk shows as any of these, depending on which file was to grow
+    3: _FULL, 14: _FULL, 20: _FULL, 1021: _FULL, 1026: _FULL, 1114: _FULL,
     1153: "raise max_allowed_packet on the database server",
     1290: "the server is read-only: connect to the primary, or end its maintenance",
     1792: "the transaction is read-only: connect to the primary",
     1836: "the server is read-only: connect to the primary, or end its maintenance",
-}
+}  # fmt: skip
 
 
 # All databases of a server share its named locks, and a name has 64 characters at most
@@ -190,7 +192,14 @@ class Warehouse:
                 autocommit=False,
             )
         try:
-            yield Session(wire, c.conn_id)
+            session = Session(wire, c.conn_id)
+            ((max_packet,),) = session.query("SELECT @@max_allowed_packet")
+            if max_packet < SMALLEST_MAX_PACKET:
+                raise StorageError(
+                    f"{c.conn_id}: the server takes packets of {max_packet} bytes only: "
+                    f"raise max_allowed_packet on the database server to {SMALLEST_MAX_PACKET} at least"
+                )
+            yield session
         finally:
             wire.close() if wire.open else None
 
@@ -323,13 +332,27 @@ class Session:
         counts = self._merge("upserted", table, rows.column_names, keys)
         if not whole:
             return counts
+        return counts + UpsertCounts(removed=self._remove_others(table, keys, where, parameters, whole))
+
+    def _remove_others(
+        self,
+        table: str,
+        keys: Sequence[str],
+        where: str,
+        parameters: Sequence[Any],
+        whole: tuple[str, Sequence[Any]],
+    ) -> int:
         same = " AND ".join(f"s.{quote(k)} = {quote(table)}.{quote(k)}" for k in keys)
-        removed = self.execute(
-            f"DELETE FROM {quote(table)} WHERE {where} AND {whole[0]} "  # noqa: S608 - conditions are ours
-            f"AND NOT EXISTS (SELECT 1 FROM upserted AS s WHERE {same})",
+        self.execute("DROP TEMPORARY TABLE IF EXISTS gone")
+        gone = self.execute(  # found without locks: a DELETE by range would wait for the neighbour's rows
+            f"CREATE TEMPORARY TABLE gone AS SELECT {_quote_all(keys)} FROM {quote(table)} "  # noqa: S608 - ours
+            f"WHERE {where} AND {whole[0]} AND NOT EXISTS (SELECT 1 FROM upserted AS s WHERE {same})",
             (*parameters, *whole[1]),
         )
-        return counts + UpsertCounts(removed=removed)
+        if not gone:
+            return 0
+        same = " AND ".join(f"gone.{quote(k)} = t.{quote(k)}" for k in keys)
+        return self.execute(f"DELETE t FROM gone STRAIGHT_JOIN {quote(table)} AS t ON {same}")
 
     def _merge(self, staged: str, table: str, columns: Sequence[str], keys: Sequence[str]) -> UpsertCounts:
         join = " AND ".join(f"s.{quote(k)} = t.{quote(k)}" for k in keys)
@@ -382,6 +405,7 @@ class Session:
             f"VALUES ({', '.join(['%s'] * rows.num_columns)})"
         )
         with _translated(self._conn_id), self._wire.cursor() as cursor:
+            cursor.max_stmt_length = PACKET_BYTES
             for batch in _null_for_nan(rows).to_batches(max_chunksize=EXECUTEMANY_ROWS):
                 cursor.executemany(sql, list(zip(*(c.to_pylist() for c in batch.columns), strict=True)))
 

@@ -82,9 +82,15 @@ def plan_telegrams(
         present_parameters=_where_parameters(units, first_day, last_day),
         config_digest=digest(mapping),
         mode=mode,
-        backfill_from=now.date() - timedelta(days=backfill_days),
+        backfill_from=_backfill_from(now, backfill_days),
     )
     return _with_useless_days(planned, source, mapping)
+
+
+def _backfill_from(now: datetime, backfill_days: int) -> date:
+    """First day that began no longer than `backfill_days` ago: at noon, 3 days back, today and the two before."""
+    start = now - timedelta(days=backfill_days)
+    return start.date() + timedelta(days=start != datetime.combine(start, datetime.min.time(), UTC))
 
 
 def _with_useless_days(planned: Plan, source: TelegramSource, mapping: TelegramMapping) -> Plan:
@@ -264,7 +270,10 @@ class _Loader:
         except ConnectionLost:
             raise  # nothing can be recorded any more; the next run finds the attempts interrupted
         except SkyledgerError as error:
-            self._record_failure(items, error)
+            try:
+                self._record_failure(items, error)
+            except ConnectionLost:
+                raise error from None  # the session died of it
             self.failed_in_a_row += 1
             if self.failed_in_a_row == SOURCE_TRIES and isinstance(error, SourceUnavailable):
                 raise SourceUnavailable(
