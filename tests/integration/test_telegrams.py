@@ -181,9 +181,8 @@ def test_a_day_with_one_row_is_not_a_complete_day(carbosense_db, influx_db):
     assert planned(Mode.BACKFILL) == [7, 16, 17, 18, 19, 20]
     ingest(1, 20)
     assert planned() == []
-    assert planned(Mode.BACKFILL) == [17, 18, 19, 20], (
-        "whole days back from today, unlike the original's hours"
-    )
+    assert planned(Mode.BACKFILL) == [18, 19, 20]
+    assert planned(Mode.BACKFILL, 0) == []
     with warehouse.session() as session, session.transaction():
         session.execute(
             "DELETE FROM lp8_data WHERE time >= %s AND time < %s AND time %% 86400 > 0",
