@@ -1,6 +1,7 @@
 """What both readers of InfluxDB share: the answers they give, addresses, and errors of the right kind."""
 
 import base64
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -131,6 +132,14 @@ def refuse_short(conn_id: str, member: str, read: int, counted: int) -> None:
 
 def kind_of(status: int) -> type[SkyledgerError]:
     return SourceUnavailable if status in (408, 429) or status >= 500 else SourceError
+
+
+def kind_of_refusal(text: str) -> type[SkyledgerError]:
+    """Which error a query is that the server accepted and then gave up, from its words."""
+    return SourceUnavailable if _PASSING.search(text) else SourceError
+
+
+_PASSING = re.compile(r"time.?out|engine|busy|shut|interrupted|aborted|killed|max-concurrent|panic|cancel")
 
 
 def secrets_of(connection: Connection) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from skyledger.influx.common import (
     day_keys,
     fingerprint,
     kind_of,
+    kind_of_refusal,
     masked,
     midnight_s,
     pattern,
@@ -232,11 +233,7 @@ class InfluxV1:
 
     def _refuse_error(self, text: str) -> None:
         if text:
-            kind = SourceUnavailable if _PASSING_ERRORS.search(text) else SourceError
-            raise kind(f"{self._conn_id}: InfluxDB refused the query: {self._shown(text)}")
-
-
-_PASSING_ERRORS = re.compile(r"time.?out|engine|busy|shut|interrupted|aborted|killed|max-concurrent")
+            raise kind_of_refusal(text)(f"{self._conn_id}: InfluxDB refused the query: {self._shown(text)}")
 
 
 def select_points(

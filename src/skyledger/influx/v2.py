@@ -11,7 +11,7 @@ import pyarrow as pa
 import urllib3
 
 from skyledger.connections import Connection
-from skyledger.errors import ConfigError, FormatError, SourceError
+from skyledger.errors import ConfigError, SourceError, SourceUnavailable
 from skyledger.influx.common import (
     INVENTORY_SCHEMA,
     READ_TIMEOUT_S,
@@ -20,6 +20,7 @@ from skyledger.influx.common import (
     broken_off,
     fingerprint,
     kind_of,
+    kind_of_refusal,
     masked,
     pattern,
     refuse_short,
@@ -79,12 +80,13 @@ class InfluxV2:
             for row in self._rows(f"{data} |> {group} |> {window.format(name)}"):
                 key = (row[source.member_tag], row["_time"].astimezone(UTC).date().isoformat())
                 found.setdefault(key, {})[name] = row["_value"]
+        both = {key: values for key, values in found.items() if len(values) == 2}  # not: begun in between
         return pa.table(
             {
-                "member": [member for member, _ in found],
-                "partition_key": [day for _, day in found],
-                "source_rows": [int(values["count"]) for values in found.values()],
-                "source_digest": [fingerprint(values["sum"]) for values in found.values()],
+                "member": [member for member, _ in both],
+                "partition_key": [day for _, day in both],
+                "source_rows": [int(values["count"]) for values in both.values()],
+                "source_digest": [fingerprint(values["sum"]) for values in both.values()],
             },
             schema=INVENTORY_SCHEMA,
         )
@@ -147,22 +149,35 @@ class InfluxV2:
         )
 
     def _rows(self, flux: str) -> Iterator[dict[str, Any]]:
+        from influxdb_client.client.flux_csv_parser import FluxCsvParserException, FluxQueryException
         from influxdb_client.rest import ApiException
 
         log.debug("%s: %s", self._conn_id, flux)
+        answered = False
         try:
             for record in self._client.query_api().query_stream(flux):
+                answered = True
                 yield record.values
         except ApiException as error:
             said = masked(str(error.message or error.reason), self._secrets)
             message = f"{self._conn_id}: InfluxDB answered HTTP {error.status}: {said[:500]}"
-            if error.status in (401, 403):
-                raise SourceError(f"{message} (check the token of the connection)") from error
-            raise kind_of(error.status or 500)(message) from error
+            if error.status in (401, 403):  # `from None`: the client's errors quote the whole answer
+                raise SourceError(f"{message} (check the token of the connection)") from None
+            raise kind_of(error.status or 500)(message) from None
+        except FluxQueryException as error:
+            said = masked(str(error.message), self._secrets)
+            raise kind_of_refusal(said)(
+                f"{self._conn_id}: InfluxDB refused the query: {said[:500]}"
+            ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise broken_off(f"{self._conn_id}: InfluxDB at {self._url}", error) from error
-        except (KeyError, ValueError, TypeError) as error:
-            raise FormatError(f"{self._conn_id}: the answer is not Flux CSV: {error}") from error
+        except (FluxCsvParserException, LookupError, ValueError, TypeError) as error:
+            if answered:
+                raise SourceUnavailable(f"{self._conn_id}: the answer breaks off ({error})") from error
+            raise SourceError(
+                f"{self._conn_id}: this is not InfluxDB's answer: no annotated CSV "
+                "(check host, path prefix and token of the connection: is it a login page?)"
+            ) from error
 
 
 def _flux(text: str) -> str:
