@@ -35,6 +35,7 @@ from airflow.sdk import CronPartitionTimetable, Param, TaskGroup, TriggerRule, d
 from flows import telegrams
 from flows.assets import CARBOSENSE_TELEGRAMS
 from flows.defaults import CARBOSENSE_INFLUX_POOL, alerts
+from flows.forms import day_fields
 from operators.influx_to_mysql import InfluxToMySQLOperator
 
 # About 20 tasks for the whole network: small enough to retry, large enough to share one inventory query
@@ -43,22 +44,7 @@ UNITS_PER_TASK = {"LP8": 20, "HPP": 5, "Vaisala": 5, "Licor": 5}
 LOAD_TIMEOUT = timedelta(hours=3)
 
 FORM = {
-    "first_day": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="First day",
-        description_md="UTC. Empty: the run's own day.",
-        section="Which days",
-    ),
-    "last_day": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Last day",
-        description_md="UTC, included. Empty: the run's own day.",
-        section="Which days",
-    ),
+    **day_fields(),
     "sensor_types": Param(
         list(UNITS_PER_TASK),
         type="array",

@@ -185,6 +185,15 @@ def test_when_no_channel_works_the_next_failure_tries_again(airflow, mail, http,
     assert len(mail.mails) == len(http.posts) == 1
 
 
+def test_the_end_of_an_incident_that_nobody_heard_of_is_no_news(airflow, mail, http):
+    http.status, mail.refuse = 500, True
+    tell("task_failed", failed_task())
+    http.status, mail.refuse = 200, False
+    tell("run_succeeded", {"dag_run": run()})
+    assert mail.mails == http.posts == []
+    assert incidents.read("test_dag") is None
+
+
 def test_without_any_channel_the_log_says_that_nobody_was_told(airflow, caplog):
     tell("task_failed", failed_task())
     assert "nobody is told: no alert channel is set up" in caplog.text
