@@ -40,7 +40,8 @@ from skyledger.connections import Connection, to_environment
 from skyledger.influx import midnight_s, open_source
 from skyledger.influx.v1 import select_points
 from skyledger.mapping import TelegramMapping
-from skyledger.warehouse import Warehouse, encode_tsv
+from skyledger.warehouse import Warehouse
+from skyledger.wire import encode_tsv
 from tests.support.telegrams import prepare, write_points
 
 LIMIT_RATIO, AIM_RATIO = 1.8, 1.3

@@ -16,14 +16,21 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pymysql
-from pymysql.connections import Connection as MySQLConnection
-from pymysql.connections import MySQLResult
 from sqlalchemy import URL
 
 from skyledger.connections import Connection
 from skyledger.errors import ConfigError, SkyledgerError, StorageError, StorageUnavailable
+from skyledger.wire import (
+    PACKET_BYTES,
+    SMALLEST_MAX_PACKET,
+    ContentionError,
+    LocalForbiddenError,
+    WireConnection,
+    encode_tsv,
+    null_for_nan,
+    translated,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,52 +40,12 @@ STATEMENT_TIMEOUT_S = 600  # longer than the slowest sane statement: a dead serv
 LOCK_WAIT_S = 30  # how long a row or table lock is waited for
 CONTENTION_TRIES = 5
 EXECUTEMANY_ROWS = 1_000
-SMALLEST_MAX_PACKET = 64 * 1024  # what the server must allow: below it, it hangs up instead of saying why
-PACKET_BYTES = SMALLEST_MAX_PACKET // 2
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-
-# Server errors that waiting may heal: https://mariadb.com/kb/en/mariadb-error-codes/
-TRANSIENT_CODES = {
-    1040,  # too many connections
-    1053,  # server shutdown in progress
-    1158, 1159, 1160, 1161,  # network error while reading or writing
-    1205,  # lock wait timeout
-    1213,  # deadlock
-    1317,  # statement interrupted
-    1927, 4031,  # connection was killed, idle too long
-    2002, 2003, 2006, 2013, 2055,  # cannot connect, gone away, lost connection
-    3024, 1969,  # statement took too long
-}  # fmt: skip
-LOST_CODES = {0, 1053, 1158, 1159, 1160, 1161, 1927, 4031, 2002, 2003, 2006, 2013, 2055}
-CONTENTION_CODES = {1205, 1213}
-LOCAL_FORBIDDEN_CODES = {1148, 3948, 4166}
-_FULL = "free disk space on the database server"
-ADVICE = {
-    1044: "grant this user access to the database",
-    1045: "check login and password of the connection",
-    1142: "grant this user the missing right",
-    1049: "create the database, then run `skyledger db upgrade`",
-    1146: "the tables are missing: run `skyledger db upgrade`",
-    # a full disk shows as any of these, depending on which file was to grow
-    3: _FULL, 14: _FULL, 20: _FULL, 1021: _FULL, 1026: _FULL, 1114: _FULL,
-    1153: "raise max_allowed_packet on the database server",
-    1290: "the server is read-only: connect to the primary, or end its maintenance",
-    1792: "the transaction is read-only: connect to the primary",
-    1836: "the server is read-only: connect to the primary, or end its maintenance",
-}  # fmt: skip
 
 
 # All databases of a server share its named locks, and a name has 64 characters at most
 _LOCK_NAME = "SHA1(CONCAT(DATABASE(), '/', %s))"
-
-
-class ContentionError(StorageUnavailable):
-    """A deadlock or lock timeout: the transaction was rolled back and can be tried again at once."""
-
-
-class ConnectionLost(StorageUnavailable):
-    """The session is gone: nothing more can be done with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,38 +79,6 @@ def _quote_all(identifiers: Sequence[str]) -> str:
     return ", ".join(map(quote, identifiers))
 
 
-class _LocalResult(MySQLResult):  # type: ignore[misc]
-    """Answers LOAD DATA LOCAL with bytes we hold in memory.
-
-    PyMySQL's own answer opens whatever file the *server* names, so a rogue server could read our
-    disk; this one never opens a file.
-    """
-
-    def _read_load_local_packet(self, first_packet: Any) -> None:
-        connection = self.connection
-        data, connection.local_data = memoryview(connection.local_data), b""
-        for start in range(0, len(data), PACKET_BYTES):
-            connection.write_packet(bytes(data[start : start + PACKET_BYTES]))
-        connection.write_packet(b"")  # an empty packet ends the file
-        self._read_ok_packet(connection._read_packet())
-
-
-class _WireConnection(MySQLConnection):  # type: ignore[misc]
-    local_data: bytes = b""
-
-    def _read_query_result(self, unbuffered: bool = False) -> int:
-        self._result = None
-        result = _LocalResult(self)
-        if unbuffered:
-            result.init_unbuffered_query()
-        else:
-            result.read()
-        self._result = result
-        if result.server_status is not None:
-            self.server_status = result.server_status
-        return int(result.affected_rows)
-
-
 class Warehouse:
     """One network's database.
 
@@ -168,8 +103,8 @@ class Warehouse:
     def session(self) -> Iterator["Session"]:
         """Open a session (UTC, strict mode, autocommit off); it is closed at the end, uncommitted work lost."""
         c = self.connection
-        with _translated(f"connecting to {c.conn_id}"):
-            wire = _WireConnection(
+        with translated(f"connecting to {c.conn_id}"):
+            wire = WireConnection(
                 host=c.host,
                 port=c.port or 3306,
                 user=c.login,
@@ -207,37 +142,37 @@ class Warehouse:
 class Session:
     """One open connection. Not for use by two threads at once."""
 
-    def __init__(self, wire: _WireConnection, conn_id: str) -> None:
+    def __init__(self, wire: WireConnection, conn_id: str) -> None:
         self._wire = wire
         self._conn_id = conn_id
         self._local_allowed = True
 
     @property
-    def wire(self) -> _WireConnection:
+    def wire(self) -> WireConnection:
         """The driver's DB-API connection, for code that brings its own statements."""
         return self._wire
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> int:
         """Run one statement with bound values; return the affected rows."""
-        with _translated(self._conn_id), self._wire.cursor() as cursor:
+        with translated(self._conn_id), self._wire.cursor() as cursor:
             return int(cursor.execute(sql, parameters))
 
     def query(
         self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """Run one SELECT with bound values; return all rows."""
-        with _translated(self._conn_id), self._wire.cursor() as cursor:
+        with translated(self._conn_id), self._wire.cursor() as cursor:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit at the end, roll back on any error."""
-        with _translated(self._conn_id):
+        with translated(self._conn_id):
             self._wire.begin()
         try:
             yield
-            with _translated(self._conn_id):
+            with translated(self._conn_id):
                 self._wire.commit()
         except BaseException:
             self.rollback()
@@ -377,7 +312,7 @@ class Session:
             try:
                 self._load_local(table, rows)
                 return
-            except _LocalForbiddenError:
+            except LocalForbiddenError:
                 self._local_allowed = False
                 log.warning("%s forbids LOAD DATA LOCAL: falling back to executemany (slower)", self._conn_id)
         self._insert_many(table, rows)
@@ -389,7 +324,7 @@ class Session:
             f"FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' "
             f"({_quote_all(rows.column_names)})"
         )
-        with _translated(self._conn_id), self._wire.cursor() as cursor:
+        with translated(self._conn_id), self._wire.cursor() as cursor:
             loaded = cursor.execute(sql)
             # LOCAL turns bad values, double keys and missing parents into warnings: for us they are errors
             if cursor.warning_count or loaded != rows.num_rows:
@@ -404,74 +339,7 @@ class Session:
             f"INSERT INTO {quote(table)} ({_quote_all(rows.column_names)}) "  # noqa: S608 - validated
             f"VALUES ({', '.join(['%s'] * rows.num_columns)})"
         )
-        with _translated(self._conn_id), self._wire.cursor() as cursor:
+        with translated(self._conn_id), self._wire.cursor() as cursor:
             cursor.max_stmt_length = PACKET_BYTES
-            for batch in _null_for_nan(rows).to_batches(max_chunksize=EXECUTEMANY_ROWS):
+            for batch in null_for_nan(rows).to_batches(max_chunksize=EXECUTEMANY_ROWS):
                 cursor.executemany(sql, list(zip(*(c.to_pylist() for c in batch.columns), strict=True)))
-
-
-class _LocalForbiddenError(Exception):
-    pass
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn a driver error into one of ours; its text never holds the password."""
-    try:
-        yield
-    except pymysql.Error as error:
-        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-        text = str(error.args[1]) if len(error.args) > 1 else str(error)
-        if code in LOCAL_FORBIDDEN_CODES:
-            raise _LocalForbiddenError from error
-        advice = f" ({ADVICE[code]})" if code in ADVICE else ""
-        message = f"{what}: MariaDB error {code}: {text or 'the connection is closed'}{advice}"
-        if code in CONTENTION_CODES:
-            raise ContentionError(message) from error
-        if code in LOST_CODES or isinstance(error, pymysql.InterfaceError):
-            raise ConnectionLost(message) from error
-        if code in TRANSIENT_CODES:
-            raise StorageUnavailable(message) from error
-        raise StorageError(message) from error
-    except OSError as error:  # a socket that died between two packets
-        raise ConnectionLost(f"{what}: the connection broke off ({error})") from error
-
-
-def _null_for_nan(rows: pa.Table) -> pa.Table:
-    for index, column in enumerate(rows.columns):
-        if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
-            cleaned = pc.if_else(pc.is_nan(column), None, column)
-            rows = rows.set_column(index, rows.column_names[index], cleaned)
-    return rows
-
-
-def encode_tsv(rows: pa.Table) -> bytes:
-    r"""Encode a table for LOAD DATA: tabs, newlines, \N for null or NaN, backslash escapes in text."""
-    fields = []
-    for column in _null_for_nan(rows).columns:
-        if pa.types.is_boolean(column.type):
-            column = pc.cast(column, pa.uint8())
-        text = pc.cast(column, pa.large_string())
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            for plain, escaped in (
-                ("\\", "\\\\"),
-                ("\t", "\\t"),
-                ("\n", "\\n"),
-                ("\r", "\\r"),
-                ("\0", "\\0"),
-            ):
-                text = pc.replace_substring(text, plain, escaped)
-        fields.append(pc.fill_null(text, "\\N"))
-    fields[-1] = pc.binary_join_element_wise(
-        fields[-1], pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
-    )
-    lines = pc.binary_join_element_wise(*fields, pa.scalar("\t", pa.large_string())).combine_chunks()
-    chunks = lines.chunks if isinstance(lines, pa.ChunkedArray) else [lines]
-    return b"".join(_string_bytes(chunk) for chunk in chunks)
-
-
-def _string_bytes(lines: pa.LargeStringArray) -> bytes:
-    """The characters of all strings, one after the other: exactly what the array's buffer holds."""
-    offsets = memoryview(lines.buffers()[1]).cast("q")
-    first, last = offsets[lines.offset], offsets[lines.offset + len(lines)]
-    return bytes(memoryview(lines.buffers()[2])[first:last])

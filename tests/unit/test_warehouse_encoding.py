@@ -6,7 +6,8 @@ import pytest
 
 from skyledger.connections import Connection
 from skyledger.errors import ConfigError
-from skyledger.warehouse import Warehouse, encode_tsv, quote
+from skyledger.warehouse import Warehouse, quote
+from skyledger.wire import encode_tsv
 
 
 def test_nan_and_null_are_missing_and_zero_is_not():

@@ -25,7 +25,8 @@ from skyledger.ledger import Item, Mode, Outcome, Plan, Reason, State
 from skyledger.mapping import TelegramMapping
 from skyledger.summary import Failure, Summary
 from skyledger.transform import Mapped, Transformer
-from skyledger.warehouse import ConnectionLost, Session, UpsertCounts, Warehouse, quote
+from skyledger.warehouse import Session, UpsertCounts, Warehouse, quote
+from skyledger.wire import ConnectionLost
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from sqlalchemy.pool import NullPool
 from skyledger.config import SQL_DIR
 from skyledger.errors import ConfigError, StorageError, StorageUnavailable
 from skyledger.migrations.dictionary_page import dictionary_page
-from skyledger.warehouse import ADVICE, LOST_CODES, TRANSIENT_CODES
+from skyledger.wire import ADVICE, LOST_CODES, TRANSIENT_CODES
 
 HERE = Path(__file__).parent
 LOCK_WAIT_S = 300  # longer than any migration of an empty database; a big ALTER may need a second try
