@@ -10,7 +10,7 @@ running, and `close` as stored, partial, empty or failed: in the transaction tha
 Whatever kills a run in between leaves it running, and the next plan takes it up as interrupted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -150,7 +150,7 @@ def plan(
     dataset: str,
     *,
     expected: pa.Table,
-    found: pa.Table,
+    find: Callable[[], pa.Table],
     present_sql: str,
     present_parameters: Sequence[object],
     config_digest: str,
@@ -162,20 +162,21 @@ def plan(
     Parameters
     ----------
     expected: (n,) PARTITIONS that should exist; whatever else the source holds is left alone
-    found: (m,) PARTITIONS plus source_rows and source_digest: the source's inventory
+    find: gives the source's inventory, (m,) PARTITIONS plus source_rows and source_digest; called after
+        the database's side is prepared, so that both can work at once
     present_sql: SELECT of (member, partition_key, rows_present) counting the destination's rows
     config_digest: of the configuration that would be used
     backfill_from: first partition key that mode `backfill` takes whatever its state
     """
     mode = Mode(mode)  # a plain string must not silently mean something else
     session.stage("plan_expected", (*KEY_COLUMNS, _BIN), expected)
+    session.stage("plan_present", (*KEY_COLUMNS, "rows_present INT UNSIGNED NOT NULL", _BIN), partitions(()))
+    session.execute(f"INSERT INTO plan_present {present_sql}", present_parameters)
     session.stage(
         "plan_found",
         (*KEY_COLUMNS, "source_rows BIGINT UNSIGNED NOT NULL", "source_digest VARCHAR(64) NOT NULL", _BIN),
-        found,
+        find(),
     )
-    session.stage("plan_present", (*KEY_COLUMNS, "rows_present INT UNSIGNED NOT NULL", _BIN), partitions(()))
-    session.execute(f"INSERT INTO plan_present {present_sql}", present_parameters)
     rows = session.query(
         _statement("plan"),
         {

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -18,11 +19,13 @@ LOCKS = ("requirements", "requirements-dev")
 
 def files(pattern: str = "*", below: Path = ROOT) -> list[Path]:
     """Files of the checkout, without what set-up and tools put there. Never none."""
-    found = [
-        path
-        for path in below.rglob(pattern)
-        if path.is_file() and not any(part in NOT_OURS or part.endswith(".egg-info") for part in path.parts)
-    ]
+    found = []
+    for folder, subfolders, names in os.walk(below):
+        # never enter them: running servers make and remove files there
+        subfolders[:] = [
+            name for name in subfolders if name not in NOT_OURS and not name.endswith(".egg-info")
+        ]
+        found += [Path(folder, name) for name in names if fnmatch(name, pattern)]
     assert found, f"no {pattern} below {below}"
     return found
 

@@ -31,6 +31,7 @@ from skyledger.wire import ConnectionLost
 log = logging.getLogger(__name__)
 
 SLICE_TELEGRAMS = 30_000  # about 20 days of an HPP unit; some 100 MB while it is in memory twice
+INVENTORY_QUERIES = 2  # at once: the source is not ours to press
 INVENTORY_UNITS = 50  # in one query: keeps its URL short and its answer small
 SOURCE_TRIES = 5  # units in a row that the source fails on before the rest is left to the next run
 
@@ -74,17 +75,21 @@ def plan_telegrams(
     units = [str(unit) for unit in deployed]
     if not units:
         return Plan(mapping.dataset, (), (), 0)
-    planned = ledger.plan(
-        session,
-        mapping.dataset,
-        expected=ledger.partitions((str(u), day.isoformat()) for u, days in deployed.items() for day in days),
-        found=_inventory(source, mapping, mapping.watched, units, first_day, last_day),
-        present_sql=_present_sql(mapping),
-        present_parameters=_where_parameters(units, first_day, last_day),
-        config_digest=digest(mapping),
-        mode=mode,
-        backfill_from=_backfill_from(now, backfill_days),
-    )
+    with ThreadPoolExecutor(1, "inventory") as background:
+        found = background.submit(_inventory, source, mapping, mapping.watched, units, first_day, last_day)
+        planned = ledger.plan(
+            session,
+            mapping.dataset,
+            expected=ledger.partitions(
+                (str(u), day.isoformat()) for u, days in deployed.items() for day in days
+            ),
+            find=found.result,
+            present_sql=_present_sql(mapping),
+            present_parameters=_where_parameters(units, first_day, last_day),
+            config_digest=digest(mapping),
+            mode=mode,
+            backfill_from=_backfill_from(now, backfill_days),
+        )
     return _with_useless_days(planned, source, mapping)
 
 
@@ -122,9 +127,12 @@ def _inventory(
     first_day: date,
     last_day: date,
 ) -> pa.Table:
+    def ask(batch: Sequence[str]) -> pa.Table:
+        return source.inventory(mapping.source, quantities, batch, first_day, last_day)
+
     batches = (units[i : i + INVENTORY_UNITS] for i in range(0, len(units), INVENTORY_UNITS))
-    tables = [source.inventory(mapping.source, quantities, batch, first_day, last_day) for batch in batches]
-    return pa.concat_tables([INVENTORY_SCHEMA.empty_table(), *tables])
+    with ThreadPoolExecutor(INVENTORY_QUERIES, "inventory") as readers:
+        return pa.concat_tables([INVENTORY_SCHEMA.empty_table(), *readers.map(ask, batches)])
 
 
 def _present_sql(mapping: TelegramMapping) -> str:
