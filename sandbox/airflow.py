@@ -176,7 +176,8 @@ class PrivateAirflow:
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.password_file,
             "CORE__TEST_CONNECTION": "Enabled",
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            # seconds a writer waits for the others; the default of 5 is short on a busy machine
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=60",
             "API__HOST": "127.0.0.1",
             "API__PORT": port,
             "API__BASE_URL": self.url,
