@@ -28,17 +28,12 @@ import pyarrow as pa
 from sandbox.carbosense.world import CarboSenseWorld
 from sandbox.servers import InfluxDB, MariaDB
 from skyledger import migrations
-from skyledger.carbosense.telegrams import (
-    SLICE_TELEGRAMS,
-    Mode,
-    ingest_telegrams,
-    load_mapping,
-    plan_telegrams,
-    slice_plan,
-)
+from skyledger.carbosense.telegram_plan import SLICE_TELEGRAMS, plan_telegrams, slice_plan
+from skyledger.carbosense.telegrams import ingest_telegrams, load_mapping
 from skyledger.connections import Connection, to_environment
 from skyledger.influx import midnight_s, open_source
 from skyledger.influx.v1 import select_points
+from skyledger.ledger import Mode
 from skyledger.mapping import TelegramMapping
 from skyledger.warehouse import Warehouse
 from skyledger.wire import encode_tsv

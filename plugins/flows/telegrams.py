@@ -29,7 +29,8 @@ def plan_batches(sensor_type: str, units_per_task: int, context: Any) -> list[di
     backfill, a form or a partition key asks for its days only. Units that were never deployed on these
     days are not asked for, and units without work are in no batch.
     """
-    from skyledger.carbosense.telegrams import load_mapping, plan_telegrams
+    from skyledger.carbosense.telegram_plan import plan_telegrams
+    from skyledger.carbosense.telegrams import load_mapping
     from skyledger.ledger import Mode
 
     params = context["params"]

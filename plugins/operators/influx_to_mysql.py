@@ -81,7 +81,8 @@ class InfluxToMySQLOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Plan and load; return the summary."""
-        from skyledger.carbosense.telegrams import ingest_telegrams, load_mapping, plan_telegrams
+        from skyledger.carbosense.telegram_plan import plan_telegrams
+        from skyledger.carbosense.telegrams import ingest_telegrams, load_mapping
         from skyledger.ledger import Mode
 
         if self.first_day:

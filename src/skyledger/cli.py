@@ -196,16 +196,15 @@ def ledger_plan(
     """Say what an ingest would do, without doing it."""
     if network != "carbosense":
         raise typer.BadParameter(f"{network!r} has no planned flow yet; expected carbosense")
-    from skyledger.carbosense import telegrams
+    from skyledger.carbosense.telegram_plan import plan_telegrams
+    from skyledger.carbosense.telegrams import load_mapping, mapping_paths
     from skyledger.influx import open_source
 
     first, last = _day_range(first_day, last_day)
     source = open_source(connections.from_environment("carbosense_influx"))
-    for name in sensor_type or telegrams.mapping_paths():
+    for name in sensor_type or mapping_paths():
         with _warehouse(network).session() as session:
-            work = telegrams.plan_telegrams(
-                session, source, telegrams.load_mapping(name), first, last, unit, mode, backfill_days
-            )
+            work = plan_telegrams(session, source, load_mapping(name), first, last, unit, mode, backfill_days)
         out.print(work.describe(), highlight=False, soft_wrap=True)
         for item in work.items:
             out.print(f"  {item.member}  {item.partition_key}  {item.reason}  {item.source_rows} points")

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from urllib3.exceptions import InsecureRequestWarning
 
 from sandbox import processes
-from skyledger.carbosense.telegrams import SOURCE_TRIES
+from skyledger.carbosense.telegram_load import SOURCE_TRIES
 from skyledger.errors import PermanentError, SourceError, SourceUnavailable, TransientError
 from skyledger.influx import Points, open_source
 from skyledger.mapping import Source
@@ -256,7 +256,7 @@ def test_fault_while_loading_again_leaves_the_stored_day_as_it_was(load, whole, 
 
 def test_source_that_stays_away_is_not_asked_for_every_unit(load, whole, proxy, monkeypatch):
     assert len(UNITS) < SOURCE_TRIES
-    monkeypatch.setattr("skyledger.carbosense.telegrams.SOURCE_TRIES", 2)
+    monkeypatch.setattr("skyledger.carbosense.telegram_load.SOURCE_TRIES", 2)
     proxy.spoil(status(503), READ)
     error = load.failure(through(proxy, load))
     assert isinstance(error, SourceUnavailable)

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from skyledger.carbosense.telegrams import ingest_telegrams, load_mapping, plan_telegrams, slice_plan
+from skyledger.carbosense.telegram_plan import plan_telegrams, slice_plan
+from skyledger.carbosense.telegrams import ingest_telegrams, load_mapping
 from skyledger.connections import Connection
 from skyledger.errors import PermanentError, StorageUnavailable
 from skyledger.influx import midnight_s, open_source
