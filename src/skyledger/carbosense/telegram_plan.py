@@ -15,8 +15,8 @@ from skyledger.ledger import Item, Mode, Plan, Reason
 from skyledger.mapping import TelegramMapping
 from skyledger.warehouse import Session, quote
 
-SLICE_TELEGRAMS = 30_000  # about 20 days of an HPP unit; some 100 MB while it is in memory twice
-INVENTORY_QUERIES = 2  # at once: the source is not ours to press
+SLICE_TELEGRAMS = 15_000  # about 10 days of an HPP unit; some 40 MB, three of them in memory at a time
+SOURCE_QUERIES = 2  # at once: the source is not ours to press
 INVENTORY_UNITS = 50  # in one query: keeps its URL short and its answer small
 
 
@@ -100,7 +100,7 @@ def _inventory(
         return source.inventory(mapping.source, quantities, batch, first_day, last_day)
 
     batches = (units[i : i + INVENTORY_UNITS] for i in range(0, len(units), INVENTORY_UNITS))
-    with ThreadPoolExecutor(INVENTORY_QUERIES, "inventory") as readers:
+    with ThreadPoolExecutor(SOURCE_QUERIES, "inventory") as readers:
         return pa.concat_tables([INVENTORY_SCHEMA.empty_table(), *readers.map(ask, batches)])
 
 

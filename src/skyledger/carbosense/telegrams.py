@@ -2,23 +2,25 @@
 
 A partition is one sensor unit and one UTC day, whole: from 00:00:00 to before the next midnight. Many
 consecutive days of a unit are read in one query (a *slice*, bounded in length so that memory is too)
-while the slice before is being stored. A slice and the ledger rows of its days are one transaction.
+while the slices before are being stored. A slice and the ledger rows of its days are one transaction.
 """
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 
 from skyledger import ledger
 from skyledger.carbosense.deployments import deployed_units
 from skyledger.carbosense.telegram_load import Loader, Progress
-from skyledger.carbosense.telegram_plan import known_quantities, plan_telegrams, slice_plan
+from skyledger.carbosense.telegram_plan import SOURCE_QUERIES, known_quantities, plan_telegrams, slice_plan
 from skyledger.config import CONFIG_DIR, digest, load
 from skyledger.errors import PermanentError
-from skyledger.influx import Points, TelegramSource
+from skyledger.influx import TelegramSource
 from skyledger.ledger import Mode, State
 from skyledger.mapping import TelegramMapping
 from skyledger.summary import Summary
@@ -64,7 +66,7 @@ def ingest_telegrams(
     now = now or datetime.now(UTC)
     transformer = Transformer(mapping)
     summary = Summary(mapping.sensor_type)
-    with warehouse.session() as session, ThreadPoolExecutor(1, "influx") as reader:
+    with warehouse.session() as session, ThreadPoolExecutor(SOURCE_QUERIES, "influx") as reader:
         deployed = deployed_units(
             session, mapping.sensor_type, first_day, last_day, first_unit=mapping.first_unit, units=members
         )
@@ -82,10 +84,13 @@ def ingest_telegrams(
                 config_digest=digest(mapping),
                 source_quantities=known_quantities(source, mapping, work),
             )  # fmt: skip
-            pending: Future[Points] | None = None
-            for index, items in enumerate(slices):
-                reading = pending or loader.start(reader, items)
-                pending = loader.start(reader, slices[index + 1]) if index + 1 < len(slices) else None
+            upcoming = iter(slices)
+            ahead = deque((items, loader.start(reader, items)) for items in islice(upcoming, SOURCE_QUERIES))
+            while ahead:
+                items, reading = ahead.popleft()
+                ahead.extend(
+                    (following, loader.start(reader, following)) for following in islice(upcoming, 1)
+                )
                 loader.finish(items, reading)
     summary.seconds = time.monotonic() - started
     log.info(
