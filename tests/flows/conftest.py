@@ -1,12 +1,11 @@
 """The DAGs as Airflow reads them, and a small network for them to work on."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from skyledger.connections import Connection
+from skyledger.connections import Connection, to_environment
 from skyledger.warehouse import Warehouse
 from tests.support.telegrams import day_of_telegrams, days, deploy, prepare, write_points
 
@@ -43,21 +42,6 @@ class Network:
             return session.execute(sql, parameters)
 
 
-def as_airflow(connection: Connection) -> str:
-    """A connection as Airflow reads it from the environment."""
-    return json.dumps(
-        {
-            "conn_type": connection.conn_type,
-            "host": connection.host,
-            "port": connection.port,
-            "login": connection.login,
-            "password": connection.password,
-            "schema": connection.schema,
-            "extra": dict(connection.extra),
-        }
-    )
-
-
 def fill(database: Connection, influx: Connection) -> Network:
     """Write the telegrams, make the tables, deploy the units."""
     warehouse = prepare(database, UNITS["LP8"])
@@ -74,6 +58,6 @@ def fill(database: Connection, influx: Connection) -> Network:
 @pytest.fixture
 def network(carbosense_db, influx_db, monkeypatch) -> Network:
     """A filled InfluxDB, an empty MariaDB with tables and deployments, and Airflow's connections to both."""
-    monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_DB", as_airflow(carbosense_db))
-    monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_INFLUX", as_airflow(influx_db))
+    monkeypatch.setenv(*to_environment(carbosense_db))
+    monkeypatch.setenv(*to_environment(influx_db))
     return fill(carbosense_db, influx_db)

@@ -19,7 +19,8 @@ import pytest
 from sandbox import processes
 from sandbox.airflow import PrivateAirflow, living
 from sandbox.sinks import HttpSink, MailSink
-from tests.flows.conftest import DAGS, UNITS, Network, as_airflow, fill
+from skyledger.connections import to_environment
+from tests.flows.conftest import DAGS, UNITS, Network, fill
 from tests.support.telegrams import content, days
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -53,7 +54,7 @@ def live(mariadb, influxdb, tmp_path_factory):
     connections = {"carbosense_db": database, "carbosense_influx": influx, "spoken": spoken, **broken}
     network: Network = fill(database, influx)
     with MailSink() as mail, HttpSink() as http:
-        environment = {f"AIRFLOW_CONN_{key.upper()}": as_airflow(c) for key, c in connections.items()}
+        environment = dict(to_environment(replace(c, conn_id=key)) for key, c in connections.items())
         environment |= {
             "AIRFLOW_CONN_SMTP_DEFAULT": mail.connection,
             "SKYLEDGER_ALERT_EMAIL": "ops@net.example",

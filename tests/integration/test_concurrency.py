@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from skyledger.errors import StorageUnavailable
-from tests.support.loads import Contents, Load, load_on, undisturbed
+from tests.support.loads import Load, load_on
 from tests.support.runs import Run
 
 pytestmark = pytest.mark.integration
@@ -18,19 +18,6 @@ def network(mariadb, influxdb) -> Iterator[Load]:
     """Eight units, three days."""
     with load_on(mariadb, influxdb, UNITS, 3) as load:
         yield load
-
-
-@pytest.fixture(scope="module")
-def whole(mariadb, network: Load) -> Contents:
-    """What one run leaves."""
-    return undisturbed(mariadb, network)
-
-
-@pytest.fixture
-def load(network: Load) -> Load:
-    """The network with nothing loaded yet."""
-    network.wipe()
-    return network
 
 
 def run(load: Load, run_id: str, **options: object) -> Run:

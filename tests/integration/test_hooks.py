@@ -6,8 +6,7 @@ import pytest
 
 from hooks.influx import InfluxHook
 from hooks.warehouse import WarehouseHook
-from skyledger.connections import from_environment
-from tests.flows.conftest import as_airflow
+from skyledger.connections import from_environment, to_environment
 from tests.support.secrets import secret_connection
 
 pytestmark = pytest.mark.integration
@@ -15,8 +14,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def connections(carbosense_db, influx_db, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_DB", as_airflow(carbosense_db))
-    monkeypatch.setenv("AIRFLOW_CONN_CARBOSENSE_INFLUX", as_airflow(influx_db))
+    monkeypatch.setenv(*to_environment(carbosense_db))
+    monkeypatch.setenv(*to_environment(influx_db))
     return {"carbosense_db": carbosense_db, "carbosense_influx": influx_db}
 
 

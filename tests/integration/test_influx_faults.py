@@ -23,7 +23,7 @@ from skyledger.errors import PermanentError, SourceError, SourceUnavailable, Tra
 from skyledger.influx import Points, open_source
 from skyledger.mapping import Source
 from tests.support.influx_proxy import COUNT, INVENTORY, READ, SERIES, Fault, InfluxProxy, Reply
-from tests.support.loads import LP8, Contents, Load, load_on, undisturbed
+from tests.support.loads import LP8, Contents, Load, load_on
 from tests.support.telegrams import FIRST_DAY, midnight_s, write_points
 
 pytestmark = pytest.mark.integration
@@ -40,19 +40,6 @@ def network(mariadb, influxdb) -> Iterator[Load]:
     """Three units, two days: loaded again and again."""
     with load_on(mariadb, influxdb, UNITS, 2) as load:
         yield load
-
-
-@pytest.fixture(scope="module")
-def whole(mariadb, network: Load) -> Contents:
-    """What must be there in the end."""
-    return undisturbed(mariadb, network)
-
-
-@pytest.fixture
-def load(network: Load) -> Load:
-    """The network with nothing loaded yet."""
-    network.wipe()
-    return network
 
 
 @pytest.fixture

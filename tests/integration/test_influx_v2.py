@@ -17,7 +17,7 @@ from skyledger.connections import Connection
 from skyledger.errors import PermanentError, SourceUnavailable, TransientError
 from skyledger.influx import InfluxV2, open_source
 from tests.support.flux_server import FluxServer, Point, refuse, reply
-from tests.support.loads import LP8, Contents, Load, load_on, undisturbed
+from tests.support.loads import LP8, Load, load_on
 from tests.support.telegrams import FIRST_DAY, midnight_s, write_points
 
 pytestmark = pytest.mark.integration
@@ -39,12 +39,6 @@ def network(mariadb, influxdb) -> Iterator[Load]:
         edges = [start - 1, start + 86_399, start + 2 * 86_400]
         write_points(load.influx, [(1010, "senseair-lp8-ir", t, 1.0) for t in edges])
         yield load
-
-
-@pytest.fixture(scope="module")
-def whole(mariadb, network: Load) -> Contents:
-    """What a load from InfluxDB 1 gives."""
-    return undisturbed(mariadb, network)
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +66,6 @@ def server(points: list[Point]) -> Iterator[FluxServer]:
     server = FluxServer(points, "carbosense", "lab", TOKEN)
     with server.running() as server.port:
         yield server
-
-
-@pytest.fixture
-def load(network: Load) -> Load:
-    """The network with nothing loaded yet."""
-    network.wipe()
-    return network
 
 
 def connect(server: FluxServer, token: str = TOKEN, **extra: object) -> InfluxV2:

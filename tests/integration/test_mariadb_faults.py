@@ -42,19 +42,6 @@ def network(mariadb, influxdb) -> Iterator[Load]:
         yield load
 
 
-@pytest.fixture(scope="module")
-def whole(mariadb, network: Load) -> Contents:
-    """What must be there in the end."""
-    return undisturbed(mariadb, network)
-
-
-@pytest.fixture
-def load(network: Load) -> Load:
-    """The network with nothing loaded yet."""
-    network.wipe()
-    return network
-
-
 @pytest.fixture
 def proxy(load: Load) -> Iterator[TcpProxy]:
     """A line to the database that can be cut."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from skyledger import ledger
 from skyledger.carbosense.telegram_plan import rows_of, rows_of_parameters
 from skyledger.errors import FormatError, SkyledgerError, SourceUnavailable
-from skyledger.influx import Points, TelegramSource, midnight_s
+from skyledger.influx import SECONDS_PER_DAY, Points, TelegramSource, midnight_s
 from skyledger.ledger import Item, Outcome, State
 from skyledger.mapping import TelegramMapping
 from skyledger.summary import Failure, Summary
@@ -92,7 +92,11 @@ class Loader:
         first, last = (date.fromisoformat(items[n].partition_key) for n in (0, -1))
         rejected = self._rejected(items[0].member, mapped, lacking)
         # a telegram that was stored and is now rejected, or gone from a day that still has others, must not stay
-        read = [midnight_s(date.fromisoformat(o.partition_key)) // 86_400 for o in outcomes if o.rows_read]
+        read = [
+            midnight_s(date.fromisoformat(o.partition_key)) // SECONDS_PER_DAY
+            for o in outcomes
+            if o.rows_read
+        ]
 
         def store() -> UpsertCounts:
             counts = self.session.upsert(
