@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 
 from sandbox.carbosense.clock import DAY_S, HOUR_S, YEAR_S, unix
-from sandbox.carbosense.noise import FloatArray, IntArray, key, smooth
 from sandbox.carbosense.sites import Site
+from sandbox.noise import FloatArray, IntArray, key, smooth
 
 T0_K = 273.15
 STANDARD_PRESSURE_HPA = 1013.25

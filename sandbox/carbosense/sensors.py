@@ -12,7 +12,7 @@ import numpy as np
 
 from sandbox.carbosense.clock import DAY_S, YEAR_S
 from sandbox.carbosense.field import STANDARD_PRESSURE_HPA, T0_K
-from sandbox.carbosense.noise import FloatArray, IntArray, key, normal, uniform
+from sandbox.noise import FloatArray, IntArray, key, normal, uniform
 
 OFFSET_PERIOD_S = 14 * DAY_S
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from sandbox.carbosense.clock import YEAR_S
 from sandbox.carbosense.field import Air, Field, h2o_percent, saturation_vapour_pressure_pa
-from sandbox.carbosense.noise import BoolArray, FloatArray, IntArray, key, normal, smooth, uniform
 from sandbox.carbosense.sensors import HPPModel, LinearModel, LP8Model
 from sandbox.carbosense.units import EXCLUSIONS, FIRMWARE_S, Unit, cylinder_ppm
+from sandbox.noise import BoolArray, FloatArray, IntArray, key, normal, smooth, uniform
 
 VALVE_CYCLE_S = 90_000  # 25 h, so that the checks wander through the day
 VALVE_OPEN_S = 600  # inlet a, then inlet b

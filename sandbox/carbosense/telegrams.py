@@ -6,10 +6,10 @@ import numpy as np
 
 from sandbox.carbosense.clock import naive_utc
 from sandbox.carbosense.field import Air, Field
-from sandbox.carbosense.noise import BoolArray, FloatArray, IntArray
 from sandbox.carbosense.signals import SIGNALS, Quantities, Sampling
 from sandbox.carbosense.timing import schedule
 from sandbox.carbosense.units import Unit
+from sandbox.noise import BoolArray, FloatArray, IntArray
 
 # units whose doubled telegrams were decoded anew: the SHT21 temperature differs, and the mean of both counts
 REDECODED_UNITS = (1026, 431)

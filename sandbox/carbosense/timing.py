@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.carbosense.clock import DAY_S, HOUR_S
-from sandbox.carbosense.noise import BoolArray, IntArray, key, uniform
 from sandbox.carbosense.units import Unit
+from sandbox.noise import BoolArray, IntArray, key, uniform
 
 JITTER_S = {600: 4, 60: 2}  # by period: boxes wake up a little early or late
 MIDNIGHT_WINDOW_S = 25  # a telegram this close to midnight is sent at 00:00:00 or 23:59:59 sharp

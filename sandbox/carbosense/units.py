@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 
 from sandbox.carbosense.clock import DAY_S, HOUR_S, OPEN_END_S, unix
-from sandbox.carbosense.noise import FloatArray, IntArray, key, normal, uniform
 from sandbox.carbosense.sensors import Model, make_hpp, make_linear, make_lp8
 from sandbox.carbosense.sites import FIELD_SITES, SITES, STORE, Site
+from sandbox.noise import FloatArray, IntArray, key, normal, uniform
 
 SensorType = Literal["LP8", "HPP", "Vaisala", "Licor"]
 SENSOR_TYPES: tuple[SensorType, ...] = ("LP8", "HPP", "Vaisala", "Licor")

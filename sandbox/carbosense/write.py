@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import urllib3
 
-from sandbox.carbosense.noise import FloatArray, IntArray, key, normal
 from sandbox.carbosense.telegrams import Telegrams
+from sandbox.noise import FloatArray, IntArray, key, normal
 from skyledger.connections import Connection
 
 BATCH_LINES = 40_000

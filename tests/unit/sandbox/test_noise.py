@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sandbox.carbosense import noise
+from sandbox import noise
 
 
 def test_a_number_does_not_depend_on_the_numbers_around_it() -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from sandbox.carbosense.clock import DAY_S, YEAR_S, unix
 from sandbox.carbosense.field import h2o_percent
-from sandbox.carbosense.noise import key
 from sandbox.carbosense.sensors import Drift, HPPModel, LinearModel, LP8Model, make_hpp, make_linear, make_lp8
+from sandbox.noise import key
 
 NOW_S = np.array([unix("2022-06-01")])
 
