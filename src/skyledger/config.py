@@ -26,10 +26,16 @@ PROJECT_ROOT = Path(os.environ.get("SKYLEDGER_HOME") or Path(__file__).resolve()
 CONFIG_DIR = PROJECT_ROOT / "include" / "config"
 SQL_DIR = PROJECT_ROOT / "include" / "sql"
 SCHEMA_DIR = CONFIG_DIR / "schemas"
+# Files that are kept: raw files and products. Every worker must see the same folder
+DATA_ROOT = Path(os.environ.get("SKYLEDGER_DATA") or PROJECT_ROOT / ".local" / "data")
 
 # Which model describes which files below CONFIG_DIR. Named, not imported: models import this module.
 MODELS = {
     "*/telegrams/*.yaml": "skyledger.mapping:TelegramMapping",
+    "weather/stations/*.yaml": "skyledger.weather.stations:Station",
+    "weather/columns/*.yaml": "skyledger.weather.stations:ColumnMap",
+    "weather/quality/*.yaml": "skyledger.quality:QualityConfig",
+    "weather/units.yaml": "skyledger.weather.units:Units",
 }
 
 # Keys that only explain: a better wording must not make stored days look outdated

@@ -1,0 +1,1 @@
+"""Weather stations: logger files, full days, CF observations, GeoStreams."""
