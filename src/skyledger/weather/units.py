@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from skyledger.config import CONFIG_DIR, Model, load
+from skyledger.config import CONFIG_DIR, Model, digest, load
 from skyledger.errors import FormatError
 
 FloatArray = NDArray[np.float64]
@@ -108,3 +108,8 @@ def _by_name() -> dict[str, Unit]:
 @cache
 def _by_spelling() -> dict[str, Unit]:
     return {_plain(spelling): unit for unit in _units().units for spelling in unit.spellings}
+
+
+def units_digest() -> str:
+    """SHA-256 of all units: a changed factor makes stored days outdated."""
+    return digest(_units())

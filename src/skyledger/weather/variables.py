@@ -90,7 +90,7 @@ _TABLE = (
     Variable(RAIN_RATE, "rainfall_rate_m_s", "m s-1", "rainfall rate", "mm h-1", RAIN_RATE, "derived"),
     Variable(AIR_PRESSURE, "air_pressure_pa", "Pa", "air pressure at the station", "hPa", AIR_PRESSURE),
     Variable(BATTERY, "battery_voltage_v", "V", "supply voltage of the logger", "V"),
-    Variable(LOGGER_TEMPERATURE, "logger_temperature_k", "K", "temperature of the logger's panel", "degC"),
+    Variable(LOGGER_TEMPERATURE, "logger_temperature_k", "K", "temperature of the logger panel", "degC"),
     Variable(IRRIGATION, "irrigation_volume_m3", "m3", "irrigation water", "m3", statistic="sum"),
     Variable(
         IRRIGATION_FLUX, "irrigation_flux_kg_m2_s", "kg m-2 s-1", "irrigation water by area and time",
