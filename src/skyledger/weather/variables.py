@@ -23,11 +23,12 @@ class Variable:
     standard_name: str | None = None  # None: CF has none
     statistic: Statistic = "mean"  # how a bin's value is made; derived: from other variables
     shown_places: int = 2  # decimals in working unit that a person wants to see
+    derived_method: str = "mean"  # CF cell method of a derived variable
 
     @property
     def cell_methods(self) -> str:
         """CF cell methods of a bin's value."""
-        return f"time: {'mean' if self.statistic == 'derived' else self.statistic}"
+        return f"time: {self.derived_method if self.statistic == 'derived' else self.statistic}"
 
 
 AIR_TEMPERATURE = "air_temperature"
@@ -85,6 +86,7 @@ _TABLE = (
     Variable(
         DIRECTION_SIGMA, "wind_direction_sigma_deg", "degree",
         "standard deviation of the wind direction (Yamartino)", "degree", statistic="derived", shown_places=0,
+        derived_method="standard_deviation",
     ),
     Variable(RAIN, "rainfall_amount_m", "m", "rainfall", "mm", RAIN, "sum"),
     Variable(RAIN_RATE, "rainfall_rate_m_s", "m s-1", "rainfall rate", "mm h-1", RAIN_RATE, "derived"),
