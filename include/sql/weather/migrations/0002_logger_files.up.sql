@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS logger_file (
     rotation SMALLINT UNSIGNED NOT NULL
     COMMENT '1 is the first file of this name; the next one does not begin with its bytes [1]',
     state VARCHAR(11) NOT NULL
-    COMMENT 'registered: its rows count; other: not our table or station; failed: many bad lines; quarantined: unreadable',
+    COMMENT 'registered: its rows count; other: another table or station; failed: bad lines; quarantined: unreadable',
     message TEXT NULL COMMENT 'why its rows do not count, or what else is worth knowing',
     duplicate_of INT UNSIGNED NULL COMMENT 'first file of the station with the same bytes',
     bytes BIGINT UNSIGNED NOT NULL COMMENT 'size [byte]',
