@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from skyledger import influx, warehouse
+from skyledger import influx, warehouse, web
 from skyledger.provider import get_provider_info
 
 TYPES = {t["connection-type"]: t for t in get_provider_info()["connection-types"]}
@@ -32,7 +32,7 @@ def test_each_connection_type_is_that_of_its_hook(info: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "modules"),
-    [("mariadb", [warehouse]), ("influxdb", [influx, influx.common, influx.v1, influx.v2])],
+    [("mariadb", [warehouse]), ("influxdb", [web, influx, influx.common, influx.v1, influx.v2])],
 )
 def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, modules: list[Any]) -> None:
     source = "".join(map(inspect.getsource, modules))

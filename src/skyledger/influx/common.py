@@ -1,8 +1,6 @@
-"""What both readers of InfluxDB share: the answers they give, addresses, and errors of the right kind."""
+"""What both readers of InfluxDB share: the answers they give, and which refusals waiting heals."""
 
-import base64
 import re
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyledger.connections import Connection
-from skyledger.errors import ConfigError, SkyledgerError, SourceError, SourceUnavailable
+from skyledger.errors import SkyledgerError, SourceError, SourceUnavailable
 from skyledger.mapping import Source
 
-READ_TIMEOUT_S = 60.0  # without a single byte
+HTTP_PORT = 8086  # where InfluxDB listens without TLS
 SECONDS_PER_DAY = 86_400
 FINGERPRINT_DIGITS = 12  # of the sum of a day's values: beyond the noise of summation order
 
@@ -86,41 +83,6 @@ def day_keys(time_s: Sequence[float]) -> list[str]:
     return list(np.datetime_as_string(days.astype("datetime64[D]")))
 
 
-def base_url(connection: Connection) -> str:
-    scheme = connection.extra.get("scheme") or "https"
-    if scheme not in ("http", "https"):
-        raise ConfigError(
-            f"connection {connection.conn_id!r}: scheme is {scheme!r}, expected 'http' or 'https'"
-        )
-    port = connection.port or (443 if scheme == "https" else 8086)
-    prefix = (connection.extra.get("path_prefix") or "").strip("/")
-    return f"{scheme}://{connection.host}:{port}" + (f"/{prefix}" if prefix else "")
-
-
-def verify_tls(connection: Connection) -> bool:
-    verify = connection.extra.get("verify_tls", True)
-    return verify if isinstance(verify, bool) else str(verify).lower() not in ("false", "0", "no")
-
-
-def _cause(error: BaseException) -> str:
-    reason = getattr(error, "reason", None)
-    return f"{type(reason or error).__name__}: {reason or error}"
-
-
-def broken_off(what: str, error: BaseException) -> SkyledgerError:
-    """Error for an exchange that broke off: waiting heals it, unless nobody vouches for the server."""
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return SourceError(
-                f"{what}: {link.verify_message or link}: its certificate is not trusted "
-                "(name the authority that signed it in the extra field ca_file of the connection)"
-            )
-        link = getattr(link, "reason", None) or link.__cause__ or link.__context__
-        link = link if isinstance(link, BaseException) else None
-    return SourceUnavailable(f"{what}: {_cause(error)}")
-
-
 def refuse_short(conn_id: str, member: str, read: int, counted: int) -> None:
     """Refuse an answer with fewer points than the source has just counted: it was cut off on the way."""
     if read < counted:
@@ -130,30 +92,12 @@ def refuse_short(conn_id: str, member: str, read: int, counted: int) -> None:
         )
 
 
-def kind_of(status: int) -> type[SkyledgerError]:
-    return SourceUnavailable if status in (408, 429) or status >= 500 else SourceError
-
-
 def kind_of_refusal(text: str) -> type[SkyledgerError]:
     """Which error a query is that the server accepted and then gave up, from its words."""
     return SourceUnavailable if _PASSING.search(text) else SourceError
 
 
 _PASSING = re.compile(r"time.?out|engine|busy|shut|interrupted|aborted|killed|max-concurrent|panic|cancel")
-
-
-def secrets_of(connection: Connection) -> tuple[str, ...]:
-    """Everything that may stand in for a password, as it travels."""
-    basic = f"{connection.login}:{connection.password or ''}".encode()
-    encoded = base64.b64encode(basic).decode() if connection.login else ""
-    return tuple(filter(None, (connection.extra.get("token"), encoded, connection.password)))
-
-
-def masked(said: bytes | str, secrets: Sequence[str]) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 def pattern(expression: str) -> str:

@@ -19,27 +19,30 @@ import urllib3
 from skyledger.connections import Connection
 from skyledger.errors import ConfigError, SourceError, SourceUnavailable
 from skyledger.influx.common import (
+    HTTP_PORT,
     INVENTORY_SCHEMA,
-    READ_TIMEOUT_S,
     Points,
-    base_url,
-    broken_off,
     day_keys,
     fingerprint,
-    kind_of,
     kind_of_refusal,
-    masked,
     midnight_s,
     pattern,
     refuse_short,
+)
+from skyledger.mapping import Source
+from skyledger.web import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    base_url,
+    broken_off,
+    kind_of,
+    masked,
     secrets_of,
     verify_tls,
 )
-from skyledger.mapping import Source
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 10.0
 CHUNK_POINTS = 10_000
 READ_BYTES = 256 * 1024
 
@@ -71,7 +74,7 @@ class InfluxV1:
             raise ConfigError(f"connection {connection.conn_id!r} names no database: fill in its schema")
         self._conn_id = connection.conn_id
         self._database = connection.schema
-        self._url = f"{base_url(connection)}/query"
+        self._url = f"{base_url(connection, HTTP_PORT)}/query"
         read_timeout_s = float(connection.extra.get("timeout_s") or READ_TIMEOUT_S)
         self._http = urllib3.PoolManager(
             # a broken connection is tried again at once; anything slower is left to the task's retry

@@ -13,21 +13,24 @@ import urllib3
 from skyledger.connections import Connection
 from skyledger.errors import ConfigError, SourceError, SourceUnavailable
 from skyledger.influx.common import (
+    HTTP_PORT,
     INVENTORY_SCHEMA,
-    READ_TIMEOUT_S,
     Points,
-    base_url,
-    broken_off,
     fingerprint,
-    kind_of,
     kind_of_refusal,
-    masked,
     pattern,
     refuse_short,
+)
+from skyledger.mapping import Source
+from skyledger.web import (
+    READ_TIMEOUT_S,
+    base_url,
+    broken_off,
+    kind_of,
+    masked,
     secrets_of,
     verify_tls,
 )
-from skyledger.mapping import Source
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class InfluxV2:
             )
         self._conn_id = connection.conn_id
         self._bucket = bucket
-        self._url = base_url(connection)
+        self._url = base_url(connection, HTTP_PORT)
         self._secrets = secrets_of(connection)
         self._client = InfluxDBClient(
             url=self._url,
