@@ -60,9 +60,10 @@ def _global_attributes(
     bins: Bins, station: Station, period: Period, day: date, created: datetime
 ) -> dict[str, str | int | float]:
     position = period.position
-    begin, end = (
-        datetime.fromtimestamp(int(edge), UTC) for edge in (bins.start_s[0], bins.start_s[-1] + bins.width_s)
-    )
+    begin, end = station.bounds(day)
+    if len(bins):
+        begin = datetime.fromtimestamp(int(bins.start_s[0]), UTC)
+        end = datetime.fromtimestamp(int(bins.start_s[-1]) + bins.width_s, UTC)
     made = _iso(created)
     names = [VARIABLES[name].standard_name for name in bins.variables]
     return {
