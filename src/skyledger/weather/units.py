@@ -4,19 +4,23 @@ Conversions are affine, so a mean, minimum or maximum may be converted after it 
 the scale only.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from skyledger.config import CONFIG_DIR, Model, digest, load
 from skyledger.errors import FormatError
 
-FloatArray = NDArray[np.float64]
+if TYPE_CHECKING:  # DAG files read the stations, and must not load numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
 
 UNITS_FILE = CONFIG_DIR / "weather" / "units.yaml"
 
@@ -64,7 +68,7 @@ class Conversion:
         """Convert; without a copy where nothing changes."""
         if self.scale == 1.0 and self.offset == 0.0:
             return values
-        return np.asarray(values * self.scale + self.offset)
+        return values * self.scale + self.offset
 
 
 def conversion(text: str, target: str) -> Conversion:
