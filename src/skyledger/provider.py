@@ -15,13 +15,32 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "skyledger",
         "name": "Skyledger",
         "description": "Observing networks: their remote systems and their databases",
-        "connection-types": [_MARIADB, _INFLUXDB],
+        "connection-types": [_MARIADB, _INFLUXDB, _GEOSTREAMS],
     }
 
 
 def _text(label: str, description: str, **schema: object) -> dict[str, Any]:
     return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
 
+
+_SCHEME = {
+    "label": "Scheme",
+    "description": "http only on the same machine or in a closed network",
+    "schema": {"type": "string", "enum": ["https", "http"], "default": "https"},
+}
+_EXCHANGE = {
+    "verify_tls": {
+        "label": "Verify TLS",
+        "description": "Check the server's certificate",
+        "schema": {"type": "boolean", "default": True},
+    },
+    "ca_file": _text("CA file", "Certificate authorities that signed the server's certificate"),
+    "timeout_s": {
+        "label": "Timeout [s]",
+        "description": "Longest silence of the server before the connection counts as broken",
+        "schema": {"type": "number", "minimum": 1, "default": 60},
+    },
+}
 
 _MARIADB = {
     "connection-type": "mariadb",
@@ -55,11 +74,7 @@ _INFLUXDB = {
             "description": "v1: InfluxQL, InfluxDB 1.x and Grafana's proxy to it; v2: Flux, InfluxDB 2.x",
             "schema": {"type": "string", "enum": ["v1", "v2"], "default": "v1"},
         },
-        "scheme": {
-            "label": "Scheme",
-            "description": "http only on the same machine or in a closed network",
-            "schema": {"type": "string", "enum": ["https", "http"], "default": "https"},
-        },
+        "scheme": _SCHEME,
         "path_prefix": _text(
             "Path prefix", "What stands before /query, such as /api/datasources/proxy/uid/main"
         ),
@@ -71,16 +86,27 @@ _INFLUXDB = {
         },
         "org": _text("Organisation (v2)", "Name or id of the organisation"),
         "bucket": _text("Bucket (v2)", "Name of the bucket"),
-        "verify_tls": {
-            "label": "Verify TLS",
-            "description": "Check the server's certificate",
-            "schema": {"type": "boolean", "default": True},
+        **_EXCHANGE,
+    },
+}
+
+_GEOSTREAMS = {
+    "connection-type": "geostreams",
+    "hook-class-name": "hooks.geostreams.GeostreamsHook",
+    "hook-name": "GeoStreams",
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "schema", "extra"],
+        "relabeling": {"password": "API key"},
+        "placeholders": {"host": "clowder.example.org", "port": "443"},
+    },
+    "conn-fields": {
+        "scheme": _SCHEME,
+        "path_prefix": _text("Path prefix", "What stands before /api/geostreams, such as /clowder"),
+        "key_in": {
+            "label": "API key in",
+            "description": "query only for servers that do not know the header X-API-Key: addresses end up in logs",
+            "schema": {"type": "string", "enum": ["header", "query"], "default": "header"},
         },
-        "ca_file": _text("CA file", "Certificate authorities that signed the server's certificate"),
-        "timeout_s": {
-            "label": "Timeout [s]",
-            "description": "Longest silence of the server before the connection counts as broken",
-            "schema": {"type": "number", "minimum": 1, "default": 60},
-        },
+        **_EXCHANGE,
     },
 }

@@ -1,6 +1,5 @@
 """What clients of web services share: addresses, certificates, errors of the right kind, secrets masked in messages."""
 
-import base64
 import ssl
 from collections.abc import Sequence
 
@@ -51,13 +50,6 @@ def _cause(error: BaseException) -> str:
 def kind_of(status: int) -> type[SkyledgerError]:
     """Which error an HTTP status is."""
     return SourceUnavailable if status in (408, 429) or status >= 500 else SourceError
-
-
-def secrets_of(connection: Connection) -> tuple[str, ...]:
-    """Everything that may stand in for a password, as it travels."""
-    basic = f"{connection.login}:{connection.password or ''}".encode()
-    encoded = base64.b64encode(basic).decode() if connection.login else ""
-    return tuple(filter(None, (connection.extra.get("token"), encoded, connection.password)))
 
 
 def masked(said: bytes | str, secrets: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from skyledger import influx, warehouse, web
+from skyledger import geostreams, influx, warehouse, web
 from skyledger.provider import get_provider_info
 
 TYPES = {t["connection-type"]: t for t in get_provider_info()["connection-types"]}
@@ -32,7 +32,11 @@ def test_each_connection_type_is_that_of_its_hook(info: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "modules"),
-    [("mariadb", [warehouse]), ("influxdb", [web, influx, influx.common, influx.v1, influx.v2])],
+    [
+        ("mariadb", [warehouse]),
+        ("influxdb", [web, influx, influx.common, influx.v1, influx.v2]),
+        ("geostreams", [web, geostreams]),
+    ],
 )
 def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, modules: list[Any]) -> None:
     source = "".join(map(inspect.getsource, modules))
@@ -44,11 +48,13 @@ def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, modules: 
 def test_airflow_offers_the_types_and_hides_what_is_secret() -> None:
     manager = ProvidersManager()
     fields = {
-        name.split("__", 2)[2]: field
+        name: field
         for name, field in manager.connection_form_widgets.items()
-        if name.startswith(("extra__influxdb__", "extra__mariadb__"))
+        if name.startswith(tuple(f"extra__{kind}__" for kind in TYPES))
     }
-    assert set(fields) == {name for info in TYPES.values() for name in info["conn-fields"]}
+    assert set(fields) == {
+        f"extra__{kind}__{name}" for kind, info in TYPES.items() for name in info["conn-fields"]
+    }
     assert {field.package_name for field in fields.values()} == {"skyledger"}
-    assert [name for name, field in fields.items() if field.is_sensitive] == ["token"]
+    assert [name for name, field in fields.items() if field.is_sensitive] == ["extra__influxdb__token"]
     assert manager.field_behaviours["mariadb"]["relabeling"] == {"schema": "Database"}

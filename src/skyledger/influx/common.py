@@ -1,5 +1,6 @@
 """What both readers of InfluxDB share: the answers they give, and which refusals waiting heals."""
 
+import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyledger.connections import Connection
 from skyledger.errors import SkyledgerError, SourceError, SourceUnavailable
 from skyledger.mapping import Source
 
@@ -98,6 +100,13 @@ def kind_of_refusal(text: str) -> type[SkyledgerError]:
 
 
 _PASSING = re.compile(r"time.?out|engine|busy|shut|interrupted|aborted|killed|max-concurrent|panic|cancel")
+
+
+def secrets_of(connection: Connection) -> tuple[str, ...]:
+    """Everything that may stand in for a password, as it travels."""
+    basic = f"{connection.login}:{connection.password or ''}".encode()
+    encoded = base64.b64encode(basic).decode() if connection.login else ""
+    return tuple(filter(None, (connection.extra.get("token"), encoded, connection.password)))
 
 
 def pattern(expression: str) -> str:

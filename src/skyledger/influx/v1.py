@@ -28,6 +28,7 @@ from skyledger.influx.common import (
     midnight_s,
     pattern,
     refuse_short,
+    secrets_of,
 )
 from skyledger.mapping import Source
 from skyledger.web import (
@@ -37,7 +38,6 @@ from skyledger.web import (
     broken_off,
     kind_of,
     masked,
-    secrets_of,
     verify_tls,
 )
 

@@ -20,6 +20,7 @@ from skyledger.influx.common import (
     kind_of_refusal,
     pattern,
     refuse_short,
+    secrets_of,
 )
 from skyledger.mapping import Source
 from skyledger.web import (
@@ -28,7 +29,6 @@ from skyledger.web import (
     broken_off,
     kind_of,
     masked,
-    secrets_of,
     verify_tls,
 )
 
