@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.noise import FloatArray, IntArray, key, smooth
-from sandbox.weather.showers import TIP_MM, showers
+from sandbox.weather.showers import TIP_MM, Shower, showers
 from skyledger.meteorology import solar_elevation_deg, wind_direction_deg
 
 HOUR_S, DAY_S, YEAR_S = 3600.0, 86_400.0, 365.2425 * 86_400.0
@@ -81,7 +81,8 @@ class Weather:
         solar_hour = (t / HOUR_S + c.longitude_deg / 15) % 24
         summer = -np.cos(2 * np.pi * ((t % YEAR_S) / YEAR_S - 0.055))  # +1 in mid-July
 
-        wetness, rain_mm, outflow = self._showers(t)
+        nearby = self._showers(time_s, time_s)
+        wetness = 1 - np.prod([1 - shower.wetness(t) for shower in nearby], axis=0) * np.ones(len(t))
         cover = 1 - (1 - _sigmoid(c.cloudiness + 1.7 * self._curve("cover", t, 0.9 * DAY_S))) * (1 - wetness)
         opacity = self._clouds(t, cover)
 
@@ -94,7 +95,7 @@ class Weather:
         )
         shortwave = _clear_sky_w_m2(sun) * (1 - 0.72 * opacity + 0.22 * opacity * (1 - opacity))
         per_joule = 2.03 + 0.06 * opacity + 0.015 * self._curve("colour of light", t, 3 * HOUR_S)
-        eastward, northward = self._wind(t, solar_hour, stirred, outflow)
+        eastward, northward = self._wind(t, solar_hour, stirred, nearby)
         return Air(
             time_s,
             temperature_c,
@@ -103,7 +104,7 @@ class Weather:
             shortwave * per_joule,
             eastward,
             northward,
-            rain_mm,
+            self.rain_mm(time_s - 1, time_s),
             1013.25 * np.exp(-c.altitude_m / 8434) + 4 * self._curve("pressure", t, 2 * DAY_S),
             12.55 + 0.7 * np.sqrt(sun) + 0.03 * self._curve("battery", t, 5 * HOUR_S),
             slow_c + 0.6 + 4 * sun + 0.3 * self._curve("panel", t, HOUR_S),
@@ -115,16 +116,17 @@ class Weather:
         """Random curve of unit variance; spacing_s: about its correlation time."""
         return smooth(key(self.seed, self.climate.name, name), t, spacing_s)
 
-    def _showers(self, t: FloatArray) -> tuple[FloatArray, FloatArray, list[tuple[FloatArray, float]]]:
-        """Wetness of the air, rain of each second [mm], and gust fronts with where they blow to."""
-        dry, tips = np.ones(len(t)), np.zeros(len(t), np.int64)
-        outflow = []
-        if len(t):
-            for shower in showers((self.seed, self.climate.name), float(t.min()) - 1, float(t.max())):
-                dry *= 1 - shower.wetness(t)
-                tips += shower.tips(t) - shower.tips(t - 1)
-                outflow.append((shower.outflow(t), shower.gust_towards))
-        return 1 - dry, tips * TIP_MM, outflow
+    def rain_mm(self, since_s: IntArray, time_s: IntArray) -> FloatArray:
+        """Rain that a perfect bucket counts after one moment and until another. (n,) Unix seconds. [mm]"""
+        tips = np.zeros(len(time_s), np.int64)
+        for shower in self._showers(since_s, time_s):
+            tips += shower.tips(time_s.astype(np.float64)) - shower.tips(since_s.astype(np.float64))
+        return tips * TIP_MM
+
+    def _showers(self, since_s: IntArray, time_s: IntArray) -> list[Shower]:
+        if not len(time_s):
+            return []
+        return showers((self.seed, self.climate.name), float(since_s.min()), float(time_s.max()))
 
     def _clouds(self, t: FloatArray, cover: FloatArray) -> FloatArray:
         """How much a cloud hides the sun, 0 to 1; edges take some ten seconds to pass."""
@@ -153,7 +155,7 @@ class Weather:
         t: FloatArray,
         solar_hour: FloatArray,
         stirred: FloatArray,
-        outflow: list[tuple[FloatArray, float]],
+        nearby: list[Shower],
     ) -> tuple[FloatArray, FloatArray]:
         """Eastward and northward wind [m/s]: the day's, which turns clockwise (from north in the evening), the
         weather's, turbulence, gust fronts; now and then a calm."""
@@ -169,9 +171,10 @@ class Weather:
                 + 0.6 * self._curve(f"{name} eddies", t, 12)
                 + 0.6 * self._curve(f"{name} rolls", t, 90)
             )
-        for front, angle in outflow:
-            wind[0] = wind[0] + 5 * front * np.sin(angle)
-            wind[1] = wind[1] + 5 * front * np.cos(angle)
+        for shower in nearby:
+            gust = 5 * shower.outflow(t)
+            wind[0] = wind[0] + gust * np.sin(shower.gust_towards)
+            wind[1] = wind[1] + gust * np.cos(shower.gust_towards)
         blows = 0.07 + 0.93 * _sigmoid(6 * (self._curve("calm", t, 2.5 * HOUR_S) + 1.5))
         return wind[0] * blows, wind[1] * blows
 

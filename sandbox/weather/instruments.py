@@ -20,8 +20,8 @@ from skyledger.weather.variables import (
     WIND_SPEED,
 )
 
-STARTING_SPEED_M_S = 0.05  # below it the anemometer sees no wind: speed 0, direction 0
-WIND_ERROR_M_S = 0.02  # of each component
+STARTING_SPEED_M_S = 0.02  # below it the anemometer sees no wind: speed 0, direction 0
+WIND_ERROR_M_S = 0.01  # of each component
 
 Values = dict[str, FloatArray]  # by variable, in the units of the files
 

@@ -101,7 +101,7 @@ def rows(
     stamp_s: IntArray,
     record: IntArray,
     values: Mapping[str, FloatArray],
-    lexemes: Mapping[str, Sequence[tuple[slice, str]]],
+    lexemes: Mapping[str, Sequence[tuple[slice | IntArray, str]]],
 ) -> list[bytes]:
     """Data lines without line ends.
 
