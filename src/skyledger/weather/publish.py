@@ -111,6 +111,14 @@ def plan_publishing(
     return replace(planned, items=items)
 
 
+def unpublished_days(session: Session, station: Station, first_day: date, last_day: date) -> list[date]:
+    """Days to publish by `plan_publishing`; none for a station that is not published."""
+    if station.geostreams is None:
+        return []
+    work = plan_publishing(session, station, first_day, last_day)
+    return [date.fromisoformat(item.partition_key) for item in work.items]
+
+
 def publish_day(
     warehouse: Warehouse,
     client: Geostreams,
