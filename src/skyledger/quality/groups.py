@@ -1,0 +1,244 @@
+"""Which tests a series gets, how their probabilities are combined and become flags: the configuration."""
+
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from skyledger.config import Model
+from skyledger.quality.catalogue import (
+    Doubtful,
+    FlatLine,
+    Gap,
+    GlobalMax,
+    GlobalMin,
+    Limits,
+    Missing,
+    MultipleOf,
+    Partner,
+    QualityTest,
+    Range,
+    RateOfChange,
+    Ratio,
+    Record,
+    Spike,
+    ascending,
+)
+from skyledger.quality.frame import FAIL, GOOD, MISSING, SUSPECT, FlagArray, FloatArray
+from skyledger.quality.runs import covered, runs
+
+MAX_BITS = 63  # of a signed 64-bit mask
+
+
+class ThreeBand(Model):
+    """Good, suspect or failed."""
+
+    type: Literal["three_band"] = "three_band"
+    good: Annotated[float, Field(gt=0, le=1, description="good from this probability up")] = 0.9
+    limited: Annotated[float, Field(gt=0, le=1, description="suspect from here up, failed below")] = 0.5
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.limited > self.good:
+            raise ValueError(f"limited {self.limited:g} is above good {self.good:g}; expected it not to be")
+        return self
+
+
+class Binary(Model):
+    """Good or failed."""
+
+    type: Literal["binary"] = "binary"
+    good: Annotated[float, Field(gt=0, le=1, description="good from this probability up, failed below")] = 0.5
+
+    @property
+    def limited(self) -> float:
+        """Nothing is suspect."""
+        return self.good
+
+
+class MaxInvalidShare(Model):
+    """When more than a share of the values has failed, all of them fail."""
+
+    rule: Literal["max_invalid_share"] = "max_invalid_share"
+    limit: Annotated[float, Field(ge=0, le=1, description="largest tolerable share")] = 0.2
+
+    def apply(self, flag: FlagArray) -> FlagArray:
+        """New flags."""
+        present = flag != MISSING
+        if np.count_nonzero(flag == FAIL) <= self.limit * np.count_nonzero(present):
+            return flag
+        return np.where(present, np.int8(FAIL), flag)
+
+
+class Grow(Model):
+    """Good values near a failed one are suspect."""
+
+    rule: Literal["grow"] = "grow"
+    n: Annotated[int, Field(ge=1, description="rows before and after")] = 1
+
+    def apply(self, flag: FlagArray) -> FlagArray:
+        """New flags."""
+        failed = np.flatnonzero(flag == FAIL)
+        first, end = np.maximum(failed - self.n, 0), np.minimum(failed + self.n + 1, len(flag))
+        return np.where(covered(first, end, len(flag)) & (flag == GOOD), np.int8(SUSPECT), flag)
+
+
+class MinSegment(Model):
+    """Good values are suspect where only few stand between failed ones."""
+
+    rule: Literal["min_segment"] = "min_segment"
+    n: Annotated[int, Field(ge=1, description="so many are enough")] = 5
+
+    def apply(self, flag: FlagArray) -> FlagArray:
+        """New flags. Missing values neither count nor separate."""
+        rows = np.flatnonzero(flag != MISSING)
+        first, end = runs(flag[rows] != FAIL)
+        few = (first > 0) & (end < len(rows)) & (end - first < self.n)
+        few_rows = rows[covered(first[few], end[few], len(rows))]
+        result = flag.copy()
+        result[few_rows[flag[few_rows] == GOOD]] = SUSPECT
+        return result
+
+
+Mapper = Annotated[ThreeBand | Binary, Field(discriminator="type")]
+Rule = Annotated[MaxInvalidShare | Grow | MinSegment, Field(discriminator="rule")]
+Measure = Annotated[
+    Literal["minimum", "weighted_mean", "product", "worst_k"],
+    Field(description="how probabilities become one; those that are missing are left out"),
+]
+WorstK = Annotated[int, Field(ge=1, description="for worst_k: mean of so many smallest probabilities")]
+
+
+def _kind(item: Any) -> str | None:
+    """What an item is: `sequence`, `group`, or the name of a test."""
+    for key in ("sequence", "group", "test"):
+        value = item.get(key) if isinstance(item, dict) else getattr(item, key, None)
+        if value is not None:
+            return str(value) if key == "test" else key
+    return None
+
+
+# The catalogue: a new test is one more line here
+Item = Annotated[
+    Annotated[Missing, Tag("missing")]
+    | Annotated[Record, Tag("record")]
+    | Annotated[Gap, Tag("gap")]
+    | Annotated[Range, Tag("range")]
+    | Annotated[GlobalMin, Tag("global_min")]
+    | Annotated[GlobalMax, Tag("global_max")]
+    | Annotated[MultipleOf, Tag("multiple_of")]
+    | Annotated[Doubtful, Tag("doubtful")]
+    | Annotated[RateOfChange, Tag("rate_of_change")]
+    | Annotated[Spike, Tag("spike")]
+    | Annotated[FlatLine, Tag("flat_line")]
+    | Annotated[Ratio, Tag("ratio")]
+    | Annotated[Partner, Tag("partner")]
+    | Annotated["Sequence", Tag("sequence")]
+    | Annotated["SubGroup", Tag("group")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_item",
+        custom_error_message="`test` with the name of a test, `sequence` or `group`",
+    ),
+]
+
+
+class Sequence(Model):
+    """Tests in order: values that fail one are hidden from those after it. The smallest probability counts."""
+
+    sequence: Annotated[tuple[Item, ...], Field(min_length=1)]
+    weight: Annotated[int, Field(ge=1, description="in weighted_mean")] = 1
+
+
+class SubGroup(Model):
+    """Independent tests that count as one."""
+
+    group: Annotated[tuple[Item, ...], Field(min_length=1)]
+    measure: Measure = "minimum"
+    worst: WorstK = 3
+    weight: Annotated[int, Field(ge=1, description="in weighted_mean")] = 1
+
+
+class Group(Model):
+    """How one series is judged."""
+
+    items: Annotated[tuple[Item, ...], Field(description="tests, sequences and groups")]
+    measure: Measure = "minimum"
+    worst: WorstK = 3
+    mapper: Mapper = ThreeBand()
+    rules: Annotated[tuple[Rule, ...], Field(description="applied to all flags, in order")] = ()
+    clip: Annotated[
+        Limits, Field(description="bounds for values that are used although they are beyond: see `clipped`")
+    ] = (None, None)
+
+    @field_validator("clip")
+    @classmethod
+    def _in_order(cls, limits: Limits) -> Limits:
+        return ascending(limits)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of tests, then of rules: bit i of a mask is label i."""
+        return (
+            *(test.label for item in self.items for test in tests_of(item)),
+            *(r.rule for r in self.rules),
+        )
+
+    def clipped(self, values: FloatArray, flag: FlagArray) -> FloatArray:
+        """Values for statistics: what did not fail is moved into the bounds of `clip`. Flags are made before."""
+        if self.clip == (None, None):
+            return values
+        return np.where(flag == FAIL, values, np.clip(values, *self.clip))
+
+
+class QualityConfig(Model):
+    """Which values of a network's series are believable."""
+
+    name: Annotated[str, Field(min_length=1, description="of this set of tests")]
+    version: Annotated[int, Field(ge=1, description="raised with every change of meaning")]
+    description: Annotated[str, Field(description="for people")] = ""
+    every_series: Annotated[tuple[Item, ...], Field(description="items that join those of each series")] = ()
+    series: Annotated[dict[str, Group], Field(min_length=1, description="by name of the variable")]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        for name in self.series:
+            group = self.group(name)
+            doubled = {label for label in group.labels if group.labels.count(label) > 1}
+            if doubled:
+                raise ValueError(
+                    f"series.{name}: several are called {', '.join(sorted(doubled))}; expected a `name` for each"
+                )
+            if len(group.labels) > MAX_BITS:
+                raise ValueError(
+                    f"series.{name}: {len(group.labels)} tests and rules; expected at most {MAX_BITS}"
+                )
+            unknown = {other for item in group.items for other in partners(item, name)} - set(self.series)
+            if unknown:
+                raise ValueError(
+                    f"series.{name}: looks at {', '.join(sorted(unknown))}; expected one of {', '.join(self.series)}"
+                )
+        return self
+
+    def group(self, name: str) -> Group:
+        """How a series is judged, with the items of every series (but none that compares a series with itself)."""
+        group = self.series[name]
+        added = tuple(item for item in self.every_series if getattr(item, "other", None) != name)
+        return group.model_copy(update={"items": (*group.items, *added)})
+
+
+for _model in (Sequence, SubGroup, Group, QualityConfig):
+    _model.model_rebuild()
+
+
+def tests_of(item: Item) -> tuple[QualityTest, ...]:
+    """The tests of an item, in order."""
+    if isinstance(item, QualityTest):
+        return (item,)
+    members = item.sequence if isinstance(item, Sequence) else item.group
+    return tuple(test for member in members for test in tests_of(member))
+
+
+def partners(item: Item, name: str) -> set[str]:
+    """Other series that an item looks at when it judges series `name`."""
+    return {other for test in tests_of(item) for other in test.partners(name)}
