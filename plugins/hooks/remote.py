@@ -4,9 +4,24 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from airflow.sdk import BaseHook
+from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.log import redact
 
 from skyledger.connections import Connection
+
+
+def as_ours(conn_id: str, found: AirflowConnection) -> Connection:
+    """Turn a connection of Airflow into one of skyledger's."""
+    return Connection(
+        conn_id=conn_id,
+        conn_type=found.conn_type or "",
+        host=found.host or "",
+        port=found.port,
+        login=found.login,
+        password=found.password,
+        schema=found.schema,
+        extra=found.extra_dejson,
+    )
 
 
 class RemoteHook(BaseHook):
@@ -24,17 +39,7 @@ class RemoteHook(BaseHook):
 
     def resolve(self) -> Connection:
         """Look the connection up (environment, secrets backend, Airflow's database)."""
-        found = self.get_connection(self.conn_id)
-        return Connection(
-            conn_id=self.conn_id,
-            conn_type=found.conn_type or "",
-            host=found.host or "",
-            port=found.port,
-            login=found.login,
-            password=found.password,
-            schema=found.schema,
-            extra=found.extra_dejson,
-        )
+        return as_ours(self.conn_id, self.get_connection(self.conn_id))
 
     @abstractmethod
     def ask(self) -> str:

@@ -1,0 +1,1 @@
+"""What Airflow watches for outside of runs."""
