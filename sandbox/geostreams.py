@@ -17,6 +17,7 @@ import json
 import math
 import secrets
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -132,7 +133,14 @@ class GeostreamsReceiver:
     was carried out. With `largest_post`, a bulk post of more points is too large.
     """
 
-    def __init__(self, *, port: int = 0, key: str | None = None, unique: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        key: str | None = None,
+        unique: bool = True,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.key = key or secrets.token_urlsafe(18)
         self.unique = unique
         self.largest_post: int | None = None
@@ -147,6 +155,8 @@ class GeostreamsReceiver:
         self._faults: list[tuple[str, Fault]] = []
         self._lock = threading.Lock()
         self._server = _serve(self, port)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
         threading.Thread(

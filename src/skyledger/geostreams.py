@@ -313,7 +313,9 @@ class Geostreams:
             return ConflictError(message)
         if status == 413:
             return TooLargeError(message)
-        return SourceError(f"{message} (check scheme, host and path prefix of the connection)")
+        if status < 400 or status in (404, 405):
+            message += " (check scheme, host and path prefix of the connection)"
+        return SourceError(message)
 
     def _patiently(self, attempt: Callable[[bool], T]) -> T:
         """Try until it works. `attempt` is told whether an earlier one may have been carried out."""
