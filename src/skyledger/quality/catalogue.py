@@ -1,94 +1,28 @@
-"""The tests. A test gives each value a probability of being valid, and changes nothing.
+"""The tests. To add one: write a class with `judge`, and name it in `Item` (groups.py)."""
 
-A test is a pydantic model: its fields are its declared parameters, validation is its check of itself. It judges only
-rows that have a value and in which its conditions (`when`) hold; a probability is NaN where a test cannot tell. To
-add a test: write a class with `judge`, and name it in `Item` (groups.py).
-"""
-
-from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from skyledger.config import Model
-from skyledger.quality.frame import SUN, BoolArray, FloatArray, Frame, Probability, Rows
+from skyledger.quality.base import (
+    DOUBTFUL,
+    Limits,
+    QualityTest,
+    Seen,
+    ascending,
+    doubt,
+    falling,
+    ones,
+    outside,
+    unknown,
+)
+from skyledger.quality.frame import Probability
 from skyledger.quality.runs import changes, in_plateau
 
-DOUBTFUL = 0.5  # suspect by any usual mapper
-Limits = tuple[float | None, float | None]
 Period = Annotated[
     float | None, Field(gt=0, description="values repeat after this: 360 for a direction in degrees")
 ]
-
-
-class Condition(Model):
-    """Holds in rows where another quantity lies within bounds; never where it is missing."""
-
-    of: Annotated[str, Field(description=f"a series, which may be the tested one, or {SUN}")]
-    above: float | None = None
-    below: float | None = None
-    at_most: float | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.above is self.below is self.at_most is None:
-            raise ValueError("a condition without bounds; expected above, below or at_most")
-        return self
-
-    def holds(self, frame: Frame, name: str) -> BoolArray:
-        """In which rows of the frame."""
-        if self.of == SUN:
-            values = frame.sun_elevation_deg
-        else:
-            values = frame.series[name] if self.of == name else frame.partner(self.of)
-        holds = ~np.isnan(values)
-        if self.above is not None:
-            holds &= values > self.above
-        if self.below is not None:
-            holds &= values < self.below
-        if self.at_most is not None:
-            holds &= values <= self.at_most
-        return holds
-
-
-class QualityTest(Model):
-    """What all tests have in common."""
-
-    test: str
-    name: Annotated[str | None, Field(description="in reports, when `test` alone does not tell")] = None
-    critical: Annotated[bool, Field(description="a failure decides, whatever other tests say")] = False
-    weight: Annotated[int, Field(ge=1, description="in weighted_mean")] = 1
-    when: Annotated[tuple[Condition, ...], Field(description="rows to judge: where all of these hold")] = ()
-
-    category: ClassVar[str]
-
-    @property
-    def label(self) -> str:
-        """Name in masks and reports."""
-        return self.name or self.test
-
-    def partners(self, name: str) -> set[str]:
-        """Other series that the test looks at when it judges series `name`."""
-        others = {condition.of for condition in self.when} | {getattr(self, "other", name)}
-        return others - {name, SUN}
-
-    def probability(self, frame: Frame, name: str) -> Probability:
-        """Probability of each value of a series to be valid, (n,). NaN where missing or not judged."""
-        rows = frame.present(name)
-        if self.when:
-            judged = np.zeros(len(frame.time_s), dtype=bool)
-            judged[rows] = True
-            for condition in self.when:
-                judged &= condition.holds(frame, name)
-            rows = np.flatnonzero(judged)
-        probability = np.full(len(frame.time_s), np.nan, dtype=np.float32)
-        probability[rows] = self.judge(frame, rows, frame.time_s[rows], frame.series[name][rows])
-        return probability
-
-    @abstractmethod
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        """Probability of each of `values`, none of which is missing; `rows` are their places in the frame."""
 
 
 class Missing(QualityTest):
@@ -98,9 +32,9 @@ class Missing(QualityTest):
     fill_values: Annotated[tuple[float, ...], Field(description="numbers that mean no value")] = ()
     category: ClassVar[str] = "presence"
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        p = _ones(values)
-        p[np.isin(values, self.fill_values)] = np.nan
+    def judge(self, seen: Seen) -> Probability:
+        p = ones(seen.values)
+        p[np.isin(seen.values, self.fill_values)] = np.nan
         return p
 
 
@@ -110,8 +44,8 @@ class Record(QualityTest):
     test: Literal["record"] = "record"
     category: ClassVar[str] = "presence"
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        return _unknown(values) if frame.suspect is None else _doubt(frame.suspect[rows])
+    def judge(self, seen: Seen) -> Probability:
+        return unknown(seen.values) if seen.frame.suspect is None else doubt(seen.frame.suspect[seen.rows])
 
 
 class Gap(QualityTest):
@@ -121,9 +55,9 @@ class Gap(QualityTest):
     max_gap_s: Annotated[float | None, Field(gt=0, description="none: ten times the usual interval")] = None
     category: ClassVar[str] = "presence"
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        p = _unknown(values)
-        p[1:] = _doubt(np.diff(time_s) > (self.max_gap_s or 10 * frame.interval_s))
+    def judge(self, seen: Seen) -> Probability:
+        p = unknown(seen.values)
+        p[1:] = doubt(np.diff(seen.time_s) > (self.max_gap_s or 10 * seen.frame.interval_s))
         return p
 
 
@@ -149,10 +83,10 @@ class Range(QualityTest):
                 raise ValueError(f"suspect limit {unusual} lies outside the fail limit {bad}")
         return self
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        p = _ones(values)
-        p[_outside(values, self.suspect)] = DOUBTFUL
-        p[_outside(values, self.fail)] = 0.0
+    def judge(self, seen: Seen) -> Probability:
+        p = ones(seen.values)
+        p[outside(seen.values, self.suspect)] = DOUBTFUL
+        p[outside(seen.values, self.fail)] = 0.0
         return p
 
 
@@ -169,8 +103,8 @@ class GlobalMin(QualityTest):
         ascending((self.min_lim, self.min_val), "min_lim, min_val")
         return self
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        return _falling(-values, -self.min_val, None if self.min_lim is None else -self.min_lim, 0.0)
+    def judge(self, seen: Seen) -> Probability:
+        return falling(-seen.values, -self.min_val, None if self.min_lim is None else -self.min_lim, 0.0)
 
 
 class GlobalMax(QualityTest):
@@ -186,8 +120,8 @@ class GlobalMax(QualityTest):
         ascending((self.max_val, self.max_lim), "max_val, max_lim")
         return self
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        return _falling(values, self.max_val, self.max_lim, 0.0)
+    def judge(self, seen: Seen) -> Probability:
+        return falling(seen.values, self.max_val, self.max_lim, 0.0)
 
 
 class MultipleOf(QualityTest):
@@ -200,12 +134,12 @@ class MultipleOf(QualityTest):
     tolerance: Annotated[float, Field(ge=0, lt=0.5, description="as a part of the step")] = 0.01
     category: ClassVar[str] = "value"
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        step = frame.settings.get(self.setting)
+    def judge(self, seen: Seen) -> Probability:
+        step = seen.frame.settings.get(self.setting)
         if not step:
-            return _unknown(values)
-        count = values / step
-        return _doubt(np.abs(count - np.rint(count)) > self.tolerance)
+            return unknown(seen.values)
+        count = seen.values / step
+        return doubt(np.abs(count - np.rint(count)) > self.tolerance)
 
 
 class Doubtful(QualityTest):
@@ -217,9 +151,9 @@ class Doubtful(QualityTest):
     ]
     category: ClassVar[str] = "value"
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        doubtful = frame.settings.get(self.setting)
-        return _unknown(values) if doubtful is None else _doubt(np.full(len(values), doubtful != 0))
+    def judge(self, seen: Seen) -> Probability:
+        doubtful = seen.frame.settings.get(self.setting)
+        return unknown(seen.values) if doubtful is None else doubt(np.full(len(seen.values), doubtful != 0))
 
 
 class RateOfChange(QualityTest):
@@ -240,13 +174,13 @@ class RateOfChange(QualityTest):
         ascending((self.limit_per_s, self.limit_fail_per_s), "limit_per_s, limit_fail_per_s")
         return self
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        p = _unknown(values)
-        if len(values) > 1:
-            seconds = np.diff(time_s)
+    def judge(self, seen: Seen) -> Probability:
+        p = unknown(seen.values)
+        if len(seen.values) > 1:
+            seconds = np.diff(seen.time_s)
             with np.errstate(divide="ignore", invalid="ignore"):
-                rate = np.abs(changes(values, self.period)) / seconds
-            p[1:] = _falling(rate, self.limit_per_s, self.limit_fail_per_s, DOUBTFUL)
+                rate = np.abs(changes(seen.values, self.period)) / seconds
+            p[1:] = falling(rate, self.limit_per_s, self.limit_fail_per_s, DOUBTFUL)
             p[1:][seconds <= 0] = np.nan
         return p
 
@@ -272,16 +206,16 @@ class Spike(QualityTest):
         ascending((self.t1, self.t2), "t1, t2")
         return self
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        p = _unknown(values)
-        if len(values) > 2:
-            change = changes(values, self.period)
+    def judge(self, seen: Seen) -> Probability:
+        p = unknown(seen.values)
+        if len(seen.values) > 2:
+            change = changes(seen.values, self.period)
             here, after = change[:-1], change[1:]
             if self.method == "average":
                 distance = np.abs(here - after) / 2
             else:
                 distance = np.where(here * after < 0, np.minimum(np.abs(here), np.abs(after)), 0.0)
-            p[1:-1] = _falling(distance, self.t1, self.t2, DOUBTFUL)
+            p[1:-1] = falling(distance, self.t1, self.t2, DOUBTFUL)
         return p
 
 
@@ -310,12 +244,14 @@ class FlatLine(QualityTest):
         ascending((self.suspect_s, self.window_s), "suspect_s, window_s")
         return self
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        p = _ones(values)
+    def judge(self, seen: Seen) -> Probability:
+        p = ones(seen.values)
         pause_s = (self.suspect_s or self.window_s) / (self.min_points - 1)
         for duration_s, probability in ((self.suspect_s, DOUBTFUL), (self.window_s, 0.0)):
             if duration_s is not None:
-                plateau = in_plateau(time_s, values, duration_s, self.tolerance, pause_s, self.period)
+                plateau = in_plateau(
+                    seen.time_s, seen.values, duration_s, self.tolerance, pause_s, self.period
+                )
                 if not plateau.any():
                     break
                 p[plateau] = probability
@@ -335,10 +271,10 @@ class Ratio(QualityTest):
     def _in_order(cls, limits: Limits) -> Limits:
         return ascending(limits)
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
+    def judge(self, seen: Seen) -> Probability:
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = values / frame.partner(self.other)[rows]
-        p = _doubt(_outside(ratio, self.limits))
+            ratio = seen.values / seen.frame.partner(self.other)[seen.rows]
+        p = doubt(outside(ratio, self.limits))
         p[np.isnan(ratio)] = np.nan
         return p
 
@@ -350,44 +286,34 @@ class Partner(QualityTest):
     other: Annotated[str, Field(description="series that must not have failed")]
     category: ClassVar[str] = "relation"
 
-    def judge(self, frame: Frame, rows: Rows, time_s: FloatArray, values: FloatArray) -> Probability:
-        return _doubt(frame.failed[self.other][rows]) if self.other in frame.failed else _unknown(values)
+    def judge(self, seen: Seen) -> Probability:
+        failed = seen.frame.failed.get(self.other)
+        return unknown(seen.values) if failed is None else doubt(failed[seen.rows])
 
 
-def _ones(values: FloatArray) -> Probability:
-    return np.ones(len(values), dtype=np.float32)
+class Component(NamedTuple):
+    """A test, as documentation shows it."""
+
+    name: str
+    description: str
+    category: str
+    parameters: dict[str, str]  # meaning and default of each
 
 
-def _unknown(values: FloatArray) -> Probability:
-    return np.full(len(values), np.nan, dtype=np.float32)
-
-
-def _doubt(suspect: BoolArray) -> Probability:
-    return np.where(suspect, np.float32(DOUBTFUL), np.float32(1.0))
-
-
-def _falling(values: FloatArray, whole: float, none: float | None, beyond: float) -> Probability:
-    """1 up to `whole`, 0 from `none` up, linear between; without `none` it is `beyond` above `whole`."""
-    if none is None:
-        p = _ones(values)
-        p[values > whole] = beyond
-        return p
-    return np.asarray(np.clip((none - values) / (none - whole), 0.0, 1.0), dtype=np.float32)
-
-
-def _outside(values: FloatArray, limits: Limits) -> BoolArray:
-    low, high = limits
-    outside = np.zeros(len(values), dtype=bool)
-    if low is not None:
-        outside |= values < low
-    if high is not None:
-        outside |= values > high
-    return outside
-
-
-def ascending(limits: Limits, what: str = "limits") -> Limits:
-    """The limits, in which the lower one comes first. Raises ValueError otherwise."""
-    low, high = limits
-    if low is not None and high is not None and low >= high:
-        raise ValueError(f"{what} are reversed or equal: {low:g}, {high:g}; expected the lower one first")
-    return limits
+def catalogue() -> dict[str, Component]:
+    """All tests and what they can be told, by name, read from their classes."""
+    tests = (
+        Component(
+            name=test.model_fields["test"].default,
+            description=(test.__doc__ or "").split("\n\n")[0],
+            category=test.category,
+            parameters={
+                name: f"{field.description or name} "
+                f"({'required' if field.is_required() else f'default {field.default}'})"
+                for name, field in test.model_fields.items()
+                if name not in QualityTest.model_fields
+            },
+        )
+        for test in QualityTest.__subclasses__()
+    )
+    return {test.name: test for test in tests}

@@ -6,7 +6,8 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from skyledger.quality.catalogue import Missing, QualityTest
+from skyledger.quality.base import QualityTest
+from skyledger.quality.catalogue import Missing
 from skyledger.quality.frame import (
     FAIL,
     GOOD,

@@ -6,23 +6,22 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from skyledger.config import Model
+from skyledger.quality.base import Limits, QualityTest, ascending
 from skyledger.quality.catalogue import (
     Doubtful,
     FlatLine,
     Gap,
     GlobalMax,
     GlobalMin,
-    Limits,
     Missing,
     MultipleOf,
     Partner,
-    QualityTest,
     Range,
     RateOfChange,
     Ratio,
     Record,
     Spike,
-    ascending,
+    catalogue,
 )
 from skyledger.quality.frame import FAIL, GOOD, MISSING, SUSPECT, FlagArray, FloatArray
 from skyledger.quality.runs import covered, runs
@@ -100,22 +99,34 @@ class MinSegment(Model):
         return result
 
 
-Mapper = Annotated[ThreeBand | Binary, Field(discriminator="type")]
-Rule = Annotated[MaxInvalidShare | Grow | MinSegment, Field(discriminator="rule")]
+def _kind(item: Any) -> str | None:
+    """What a mapping of the file is: `sequence`, `group`, or the name of a test, rule or mapper."""
+    for key in ("sequence", "group", "test", "rule", "type"):
+        value = item.get(key) if isinstance(item, dict) else getattr(item, key, None)
+        if value is not None:
+            return key if key in {"sequence", "group"} else str(value)
+    return None
+
+
+def _one_of(expected: str) -> Discriminator:
+    return Discriminator(_kind, custom_error_type="unknown_kind", custom_error_message=expected)
+
+
+Mapper = Annotated[
+    Annotated[ThreeBand, Tag("three_band")] | Annotated[Binary, Tag("binary")],
+    _one_of("`type` three_band or binary"),
+]
+Rule = Annotated[
+    Annotated[MaxInvalidShare, Tag("max_invalid_share")]
+    | Annotated[Grow, Tag("grow")]
+    | Annotated[MinSegment, Tag("min_segment")],
+    _one_of("`rule` max_invalid_share, grow or min_segment"),
+]
 Measure = Annotated[
     Literal["minimum", "weighted_mean", "product", "worst_k"],
     Field(description="how probabilities become one; those that are missing are left out"),
 ]
 WorstK = Annotated[int, Field(ge=1, description="for worst_k: mean of so many smallest probabilities")]
-
-
-def _kind(item: Any) -> str | None:
-    """What an item is: `sequence`, `group`, or the name of a test."""
-    for key in ("sequence", "group", "test"):
-        value = item.get(key) if isinstance(item, dict) else getattr(item, key, None)
-        if value is not None:
-            return str(value) if key == "test" else key
-    return None
 
 
 # The catalogue: a new test is one more line here
@@ -135,11 +146,7 @@ Item = Annotated[
     | Annotated[Partner, Tag("partner")]
     | Annotated["Sequence", Tag("sequence")]
     | Annotated["SubGroup", Tag("group")],
-    Discriminator(
-        _kind,
-        custom_error_type="unknown_item",
-        custom_error_message="`test` with the name of a test, `sequence` or `group`",
-    ),
+    _one_of(f"`sequence`, `group` or `test`, one of {', '.join(catalogue())}"),
 ]
 
 

@@ -10,7 +10,8 @@ FloatArray = NDArray[np.float64]
 
 def changes(values: FloatArray, period: float | None) -> FloatArray:
     """From each value to the next; the short way round where values repeat after a period."""
-    change = np.diff(values)
+    with np.errstate(invalid="ignore"):  # from infinity to infinity
+        change = np.diff(values)
     return change if period is None else change - period * np.rint(change / period)
 
 
