@@ -83,6 +83,31 @@ def members(sessions: Iterable[int]) -> list[int]:
     return sorted(found)
 
 
+def descendants(pid: int) -> list[int]:
+    """Living processes that `pid` started, and those that they started."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError, IndexError):  # ended meanwhile
+                state, parent = _stat(int(folder.name))[:2]
+                if state != "Z":
+                    parents[int(folder.name)] = int(parent)
+    found, generation = [], {pid}
+    while generation:
+        generation = {child for child, parent in parents.items() if parent in generation}
+        found += sorted(generation)
+    return found
+
+
+def kill(pids: Iterable[int]) -> None:
+    """SIGKILL each, and wait until it has ended."""
+    for pid in pids:
+        with suppress(OSError, IndexError):
+            os.kill(pid, signal.SIGKILL)
+            while _stat(pid)[0] != "Z":
+                time.sleep(0.005)
+
+
 def free_port(preferred: int = 0) -> int:
     """`preferred` if nobody listens there, else any free port of the loopback interface."""
     for port in (preferred, 0):

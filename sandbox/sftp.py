@@ -9,7 +9,6 @@ Anybody may run it: it lets in only the user who started it, with the one key it
 
 import getpass
 import os
-import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import asyncssh
 
+from sandbox import processes
 from sandbox.servers import HOST, LOCAL, Server, write_private
 from skyledger.connections import Connection
 
@@ -59,11 +59,9 @@ class SftpServer(Server):
         self.start()
 
     def stop(self) -> None:
-        sessions = _descendants(self.pid) if self.pid else []  # each leads a session of its own
+        sessions = processes.descendants(self.pid) if self.pid else []  # each leads a session of its own
         super().stop()
-        for pid in sessions:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        processes.kill(sessions)
 
     def _prepare(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -111,17 +109,3 @@ Subsystem sftp {serve}
 
 def _public_key(path: Path) -> str:
     return asyncssh.read_private_key(path).export_public_key().decode().strip()
-
-
-def _descendants(pid: int) -> list[int]:
-    """Processes that `pid` started, and those they started."""
-    parents = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            with suppress(OSError):  # ended meanwhile
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-    found, new = [], [pid]
-    while new:
-        new = [child for child, parent in parents.items() if parent in new]
-        found += new
-    return found

@@ -66,8 +66,18 @@ def influxdb(servers_directory: Path) -> Iterator[InfluxDB]:
 @pytest.fixture
 def carbosense_db(mariadb: MariaDB) -> Iterator[Connection]:
     """A fresh and empty database for CarboSense (no tables yet)."""
-    name = f"carbosense_{secrets.token_hex(4)}"
-    yield mariadb.create_database(name, name, conn_id="carbosense_db")
+    yield from _database(mariadb, "carbosense")
+
+
+@pytest.fixture
+def weather_db(mariadb: MariaDB) -> Iterator[Connection]:
+    """A fresh and empty database for the weather stations (no tables yet)."""
+    yield from _database(mariadb, "weather")
+
+
+def _database(mariadb: MariaDB, network: str) -> Iterator[Connection]:
+    name = f"{network}_{secrets.token_hex(4)}"
+    yield mariadb.create_database(name, name, conn_id=f"{network}_db")
     mariadb.drop_database(name, name)
 
 

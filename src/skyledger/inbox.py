@@ -25,13 +25,17 @@ from skyledger.connections import Connection
 from skyledger.errors import ConfigError, FormatError, SourceError, SourceUnavailable
 
 DEPTH = 2  # folders below the inbox: a day folder, and one above it
-LONGEST_NAME = 200  # characters; leaves room for what the raw store adds
+LONGEST_NAME = 200  # bytes; leaves room for what a raw store adds
 LARGEST_FILE_BYTES = 512 * 2**20  # logger files have a few MB: more is a mistake, and would fill the memory
 TEMPORARY_ENDINGS = (".part", ".tmp", ".filepart", ".partial", "~")
 CONNECT_TIMEOUT_S = 15
 LOGIN_TIMEOUT_S = 30
 KEEPALIVE_S = 15  # three unanswered ones, and the connection counts as lost
 FOLDERS_AT_ONCE = 16
+HOST_KEY_ALGORITHMS = (
+    *("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    *("rsa-sha2-512", "rsa-sha2-256"),
+)
 
 # Extras of an SFTP connection that we act on, and those of Airflow's own form that make no difference to us
 _USED = frozenset(("host_key", "key_file", "private_key", "private_key_passphrase"))
@@ -233,6 +237,10 @@ def _ssh_options(connection: Connection) -> dict[str, Any]:
         "username": connection.login,
         "password": connection.password,
         "known_hosts": ([host_key], [], []),
+        # this kind of key first, then any other: so a stranger is told from a machine that hangs up
+        "server_host_key_algs": sorted(
+            HOST_KEY_ALGORITHMS, key=lambda name: name.encode() not in host_key.sig_algorithms
+        ),
         "client_keys": keys,
         "agent_path": None,
         "config": None,
@@ -305,9 +313,9 @@ class _Found:
 
 
 def _problem(name: str, kind: int) -> str | None:
-    if not name.isprintable() or "/" in name or "\\" in name:
-        return "its name holds separators or characters that cannot be shown"
-    if len(name) > LONGEST_NAME or len(name.encode()) > LONGEST_NAME:
+    if not name.isprintable() or "/" in name or "\\" in name or name != name.strip():
+        return "its name holds separators, outer blanks or characters that cannot be shown"
+    if len(name.encode()) > LONGEST_NAME:
         return f"its name is longer than {LONGEST_NAME} bytes"
     if kind not in (stat.S_IFREG, stat.S_IFDIR):
         return "not a regular file"
