@@ -269,9 +269,10 @@ def test_updated_at_moves_when_a_value_changes_and_only_then(engine: Engine) -> 
     assert updated > created
 
 
-def test_the_committed_data_dictionary_is_that_of_the_tables(url: URL) -> None:
-    migrations.upgrade("carbosense", url)
-    committed = (PROJECT_ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
-    assert committed == migrations.dictionary("carbosense", url), (
-        "run `skyledger db dictionary carbosense > docs/data-dictionary.md`"
+@pytest.mark.parametrize("network", migrations.networks())
+def test_the_committed_data_dictionary_is_that_of_the_tables(network: str, url: URL) -> None:
+    migrations.upgrade(network, url)
+    page = PROJECT_ROOT / "docs" / "data-dictionary" / f"{network}.md"
+    assert page.read_text(encoding="utf-8") == migrations.dictionary(network, url), (
+        f"run `skyledger db dictionary {network} > docs/data-dictionary/{network}.md`"
     )

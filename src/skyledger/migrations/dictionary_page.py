@@ -6,10 +6,10 @@ from sqlalchemy import Connection, Dialect, Inspector, inspect
 from sqlalchemy.types import TypeEngine
 
 TITLE = """\
-# Data dictionary
+# Data dictionary: {network}
 
-What the databases hold, from the comments in their migrations. Made by
-`skyledger db dictionary NETWORK > docs/data-dictionary.md`; a test compares the two. Times are UTC, a
+What the database of the network holds, from the comments in its migrations. Made by
+`skyledger db dictionary {network} > docs/data-dictionary/{network}.md`; a test compares the two. Times are UTC, a
 missing value is NULL. Units stand in brackets, [1] is a number without unit. Key columns are bold.
 """
 INTERNAL_TABLES = {"alembic_version"}
@@ -19,12 +19,12 @@ def dictionary_page(network: str, connection: Connection) -> str:
     """Return the Markdown page for a migrated database."""
     inspector = inspect(connection)
     tables = sorted(set(inspector.get_table_names()) - INTERNAL_TABLES, key=str.lower)
-    return "\n".join([TITLE, f"## {network}\n", *(_table(inspector, table) for table in tables)])
+    return "\n".join([TITLE.format(network=network), *(_table(inspector, table) for table in tables)])
 
 
 def _table(inspector: Inspector, table: str) -> str:
     keys = inspector.get_pk_constraint(table)["constrained_columns"]
-    lines = [f"### {table}", "", _sentence(inspector.get_table_comment(table)["text"]), ""]
+    lines = [f"## {table}", "", _sentence(inspector.get_table_comment(table)["text"]), ""]
     lines += ["| column | type | unit and meaning |", "|---|---|---|"]
     for column in inspector.get_columns(table):
         name = f"**{column['name']}**" if column["name"] in keys else column["name"]

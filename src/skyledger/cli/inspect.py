@@ -1,0 +1,33 @@
+"""What a reader makes of any file: the same form for every format."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skyledger.cli.common import out
+
+inspect_app = typer.Typer(help="Show what a reader makes of files.", no_args_is_help=True)
+
+Files = Annotated[
+    list[Path], typer.Argument(help="files of one table", exists=True, dir_okay=False, readable=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]
+
+
+@inspect_app.callback()
+def _formats() -> None:
+    """Show what a reader makes of files."""
+
+
+@inspect_app.command("toa5")
+def inspect_toa5(files: Files, as_json: AsJson = False) -> None:
+    """Campbell logger files (TOA5): rows, columns, units, what was rejected and why."""
+    from skyledger import inspection
+
+    found = inspection.inspect_toa5(files)
+    if as_json:
+        print(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        out.print(inspection.table_for_people(found))
