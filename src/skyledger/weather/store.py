@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from skyledger.warehouse import Session, UpsertCounts, quote
 from skyledger.weather.bins import BinnedVariable, Bins
@@ -144,7 +145,7 @@ def read_bins(session: Session, station: str, day: date, product: str) -> Bins |
 
 
 def _read_statistics(
-    session: Session, parameters: tuple[str, str, str], start_s: np.ndarray
+    session: Session, parameters: tuple[str, str, str], start_s: NDArray[Any]
 ) -> dict[str, BinnedVariable]:
     rows = session.query(
         "SELECT variable, time_start_utc, minimum, maximum, standard_deviation, n_valid, coverage, tests "  # noqa: S608 - constant
@@ -191,7 +192,7 @@ def _statistics(station: str, day: date, bins: Bins) -> pa.Table:
     names, n = list(bins.variables), len(bins)
     variables = [bins.variables[name] for name in names]
 
-    def joined(arrays: list[np.ndarray]) -> pa.Array:
+    def joined(arrays: list[NDArray[Any]]) -> pa.Array:
         return pa.array(np.concatenate(arrays) if arrays else np.empty(0))
 
     return pa.table(
@@ -217,5 +218,5 @@ def _key_columns(station: str, day: date, bins: Bins, n: int) -> dict[str, pa.Ar
     }
 
 
-def _times(seconds: np.ndarray) -> pa.Array:
+def _times(seconds: NDArray[Any]) -> pa.Array:
     return pa.array(seconds.astype("datetime64[s]"))
