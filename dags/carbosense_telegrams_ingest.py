@@ -35,7 +35,7 @@ from airflow.sdk import CronPartitionTimetable, Param, TaskGroup, TriggerRule, d
 from flows import telegrams
 from flows.assets import CARBOSENSE_TELEGRAMS
 from flows.defaults import CARBOSENSE_INFLUX_POOL, alerts
-from flows.forms import day_fields
+from flows.forms import day_fields, mode_fields
 from operators.influx_to_mysql import InfluxToMySQLOperator
 
 # About 20 tasks for the whole network: small enough to retry, large enough to share one inventory query
@@ -62,29 +62,7 @@ FORM = {
         description_md="Unit numbers, one per line. Empty: all units that were deployed.",
         section="Which units",
     ),
-    "mode": Param(
-        "missing",
-        type="string",
-        enum=["missing", "backfill", "all", "stale"],
-        values_display={
-            "missing": "missing: what is not stored, or has changed since",
-            "backfill": "backfill: missing, and the last days whatever their state",
-            "all": "all: every day of the range again",
-            "stale": "stale: only what is stored and outdated, also by a new configuration",
-        },
-        title="Mode",
-        section="How",
-    ),
-    "backfill_days": Param(
-        10, type="integer", minimum=1, maximum=3650, title="Days back, for mode backfill", section="How"
-    ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        description_md="Only print the plan into the task logs; store nothing.",
-        section="How",
-    ),
+    **mode_fields("Only print the plan into the task logs; store nothing."),
 }
 
 

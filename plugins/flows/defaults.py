@@ -19,6 +19,8 @@ OWNER = "skyledger"
 # Pools protect weak partners. Their sizes: include/config/airflow/pools.json, loaded at set-up with
 # `airflow pools import` (a test compares names with what the DAGs use)
 CARBOSENSE_INFLUX_POOL = "carbosense_influx"
+WEATHER_SFTP_POOL = "weather_sftp"
+WEATHER_GEOSTREAMS_POOL = "weather_geostreams"
 
 # Does waiting help? See skyledger.errors. Whatever is neither is retried, as Airflow does by itself
 RETRY_POLICY = ExceptionRetryPolicy(

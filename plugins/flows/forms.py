@@ -3,19 +3,48 @@
 from airflow.sdk import Param
 
 
-def day_fields() -> dict[str, Param]:
-    """`first_day` and `last_day`, as `flows.days.data_days` reads them."""
+def day_fields(clock: str = "UTC", empty: str = "the run's own day") -> dict[str, Param]:
+    """`first_day` and `last_day`: days by `clock`; `empty` says what no entry means."""
     return {
         name: Param(
             None,
             type=["null", "string"],
             format="date",
             title=title,
-            description_md=f"UTC, {included}. Empty: the run's own day.",
+            description_md=f"{clock}, {included}. Empty: {empty}.",
             section="Which days",
         )
         for name, title, included in (
             ("first_day", "First day", "from 00:00"),
             ("last_day", "Last day", "included"),
         )
+    }
+
+
+def mode_fields(dry_run: str) -> dict[str, Param]:
+    """`mode`, `backfill_days` and `dry_run` (which `dry_run` explains), as the ledger's plans understand them."""
+    return {
+        "mode": Param(
+            "missing",
+            type="string",
+            enum=["missing", "backfill", "all", "stale"],
+            values_display={
+                "missing": "missing: what is not stored, or has changed since",
+                "backfill": "backfill: missing, and the last days whatever their state",
+                "all": "all: every day of the range again",
+                "stale": "stale: only what is stored and outdated, also by a new configuration",
+            },
+            title="Mode",
+            section="How",
+        ),
+        "backfill_days": Param(
+            10, type="integer", minimum=1, maximum=3650, title="Days back, for mode backfill", section="How"
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description_md=dry_run,
+            section="How",
+        ),
     }
