@@ -58,6 +58,7 @@ __all__ = [
     "LoggerFile",
     "RejectedLine",
     "day_parts",
+    "logger_file",
     "read",
 ]
 
@@ -192,11 +193,18 @@ def read(data: bytes, name: str, *, missing_codes: tuple[float, ...] = MISSING_C
             )
         )
         rejected += bad
+    return logger_file(name, lines, blocks, rejected, truncated=truncated)
+
+
+def logger_file(
+    name: str, lines: Lines, blocks: list[Block], rejected: list[RejectedLine], *, truncated: bool = False
+) -> LoggerFile:
+    """What was read. A bad last line without line end is no bad line, but one that is still being written."""
     notes = []
     if not lines.is_terminated and not truncated:
-        if rejected and rejected[-1].line == lines.number[-1]:
-            rejected.pop()
-            truncated = True
+        truncated = bool(rejected) and rejected[-1].line == int(lines.number[-1])
+        if truncated:
+            rejected = rejected[:-1]
         else:
             notes.append("the last line has no line end; it was taken as it is")
     if truncated:
