@@ -21,11 +21,12 @@ from skyledger import ledger
 from skyledger.errors import SkyledgerError, StorageError
 from skyledger.ledger import Item, Mode, Outcome, State
 from skyledger.warehouse import Session, UpsertCounts, Warehouse
-from skyledger.weather import netcdf, toa5
+from skyledger.weather import netcdf
 from skyledger.weather.bins import Bins
 from skyledger.weather.clock import microseconds
 from skyledger.weather.plan import DATASET, DayState, assess, logger_days, plan_days
 from skyledger.weather.process import Day, Recipe, logger_bounds, process_day, recipe
+from skyledger.weather.readers import read_file
 from skyledger.weather.register import RawFile, files_of_day
 from skyledger.weather.stations import ColumnMap, Station
 from skyledger.weather.store import DayRecord, content_digest, read_day, store_bins
@@ -154,9 +155,7 @@ def _read(data_root: Path, file: RawFile, columns: ColumnMap) -> LoggerFile:
         raise StorageError(
             f"{path}: its bytes are not those that were registered: restore the raw store from its backup, then rerun"
         )
-    if columns.format == "flowmeter":
-        return flowmeter.read(data, file.name)
-    return toa5.read(data, file.name, missing_codes=columns.missing_codes)
+    return read_file(columns, data, file.name)
 
 
 def _store(
