@@ -115,7 +115,7 @@ def assemble(
     files: Sequence[LoggerFile],
     *,
     table: str,
-    interval_s: int,
+    interval_s: float,
     header_station: str | None = None,
     first_us: int,
     last_us: int,
@@ -163,7 +163,7 @@ def assemble(
     time_us, record, line, number = time_us[kept], record[kept], line[kept], number[kept]
     suspect = np.zeros(len(time_us), np.bool_)
     suspect[changed] = True
-    epoch, gaps, events = _classify(time_us, record, interval_s * 1_000_000, suspect)
+    epoch, gaps, events = _classify(time_us, record, round(interval_s * 1e6), suspect)
     events[:0] = [
         ("conflict", int(time_us[row]), f"record {record[row]}: another payload was delivered later")
         for row in np.unique(changed).tolist()
