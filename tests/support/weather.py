@@ -136,7 +136,7 @@ def hours(bins: Bins, first_h: float, last_h: float, day: date = DAY, name: str 
     return np.asarray((since >= first_h) & (since < last_h))
 
 
-def flagged(bins: Bins, name: str, where: np.ndarray, flag: int, tests: int = 1) -> Bins:
+def flagged(bins: Bins, name: str, where: np.ndarray, flag: int) -> Bins:
     """The bins with a flag on one variable; fail and missing ones have no value."""
     old = bins.variables[name]
     gone = where & (flag in {4, MISSING})
@@ -146,7 +146,7 @@ def flagged(bins: Bins, name: str, where: np.ndarray, flag: int, tests: int = 1)
         n_valid=np.where(gone, 0, old.n_valid),
         coverage=np.where(gone, 0.0, old.coverage),
         flag=np.where(where, flag, old.flag).astype(np.int8),
-        tests=np.where(where, tests, old.tests),
+        tests=np.where(where, int(flag in {3, 4}), old.tests),
     )
     return replace(bins, variables=bins.variables | {name: new})
 
