@@ -39,9 +39,10 @@ class EnergyFarm:
     def __init__(self, seed: int = 1, *, first_day: date) -> None:
         self.seed = seed
         self.first_day = first_day
+        self._stations = {name: load_station(name) for name in STATIONS}
         self._weather = {}
-        for name in STATIONS:
-            place = load_station(name).periods[-1].position
+        for name, station in self._stations.items():
+            place = station.periods[-1].position
             self._weather[name] = Weather(
                 seed,
                 Climate(name, place.latitude_deg, place.longitude_deg, place.altitude_m, mean_c=11.0, season_c=13.0,
@@ -117,7 +118,7 @@ class EnergyFarm:
 
     def path(self, folder: Path, station: str) -> Path:
         """A station's file."""
-        return folder / load_station(station).inbox.pattern
+        return folder / self._stations[station].inbox.pattern
 
     def _first_s(self, path: Path, station: str) -> int:
         """Where the rows of a file begin: as it was begun, or after those of the one that was put aside."""
@@ -141,13 +142,13 @@ class EnergyFarm:
             Column("RAIN_Tot", "mm", "Tot", RAIN),
             Column("PRESSURE_Avg", pressure_unit, "Avg", AIR_PRESSURE),
         )
-        name = load_station(station).header_station or station
+        name = self._stations[station].header_station or station
         return Header(
             name, "CR1000", serial, "CR1000.Std.26", "CPU:EnergyFarm.CR1", "11871", "Avg15", columns
         )
 
     def _offset_s(self, station: str) -> int:
-        offset = load_station(station).periods[-1].zone.utcoffset(None)
+        offset = self._stations[station].periods[-1].zone.utcoffset(None)
         if offset is None:
             raise ValueError(f"{station}: expected a clock with a fixed offset from UTC")
         return int(offset.total_seconds())

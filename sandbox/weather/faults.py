@@ -57,6 +57,9 @@ class Fault:
     last_utc_s: int
     expected: Expected  # the gravest flag its rows should get
     amount: float = np.nan  # size, in the unit of the file; NaN where there is none
+    sound: bool = (
+        False  # the value is right and doubted for another's sake: battery fails, PAR and radiation disagree
+    )
 
 
 _SKIES: dict[str, Callable[[Air], BoolArray]] = {
@@ -72,7 +75,7 @@ _SKIES: dict[str, Callable[[Air], BoolArray]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of fault: of which variables (all at once), what it should be flagged, how long, how large, when.
+    """A kind of fault: of the first variable (the others are sound), expected flag, how long, how large, when.
 
     tries, share: so many times a day, each with this probability
     """
@@ -99,14 +102,14 @@ T, RH, SW, PAR, WD, WS, V = (
 # the long ones first: they find room in an empty day
 _KINDS = (
     _Kind(BATTERY_FAILURE, MEASURED, "suspect", 1, 0.3, (600, 1500), (8.0, 9.3), "no shower"),
-    _Kind(STUCK, (RH,), "suspect", 1, 0.4, (8_000, 11_000), sky="not saturated"),
-    _Kind(STUCK, (WD,), "suspect", 1, 0.6, (4_300, 6_500), sky="windy"),
-    _Kind(STUCK, (WS,), "suspect", 1, 0.5, (4_300, 6_500)),
-    _Kind(STUCK, (T,), "fail", 1, 0.15, (8_000, 9_500)),
-    _Kind(STUCK, (T,), "suspect", 1, 0.5, (2_400, 5_000)),
-    _Kind(SHADED, (PAR,), "suspect", 1, 0.7, (1_800, 5_000), (0.45, 0.7), "sunny"),
-    _Kind("humidity above 100", (RH,), "suspect", 1, 0.6, (600, 2_400), (100.8, 102.4), "no shower"),
-    _Kind("humidity above 103", (RH,), "fail", 1, 0.5, (300, 1_200), (103.8, 109.0), "no shower"),
+    _Kind(STUCK, (RH,), "suspect", 1, 0.4, (7_500, 11_000), sky="not saturated"),
+    _Kind(STUCK, (WD,), "suspect", 1, 0.6, (3_800, 6_500), sky="windy"),
+    _Kind(STUCK, (WS,), "suspect", 1, 0.5, (3_800, 6_500)),
+    _Kind(STUCK, (T,), "fail", 1, 0.15, (7_500, 9_500)),
+    _Kind(STUCK, (T,), "suspect", 1, 0.5, (2_000, 5_000)),
+    _Kind(SHADED, (PAR, SW), "suspect", 1, 0.7, (1_800, 5_000), (0.45, 0.73), "sunny"),
+    _Kind("humidity above 100", (RH,), "suspect", 1, 0.6, (600, 2_400), (100.4, 102.6), "no shower"),
+    _Kind("humidity above 103", (RH,), "fail", 1, 0.5, (300, 1_200), (103.4, 109.0), "no shower"),
     _Kind("radiation at night", (SW,), "suspect", 1, 0.6, (300, 1_200), (25, 45), "night"),
     _Kind("radiation at night", (PAR,), "suspect", 1, 0.6, (300, 1_200), (25, 90), "night"),
     _Kind(STEP, (T,), "suspect", 1, 0.6, (120, 900), (-28, -14)),
@@ -121,8 +124,8 @@ _KINDS = (
     _Kind(OUT_OF_RANGE, (LOGGER_TEMPERATURE,), "fail", 1, 0.3, (30, 300), (88, 120)),
     _Kind(OUT_OF_RANGE, (RAIN,), "suspect", 1, 0.4, (1, 1), (3, 7), "no shower"),  # tips in a second
     _Kind(OUT_OF_RANGE, (RAIN,), "fail", 1, 0.3, (1, 1), (9, 20), "no shower"),
-    _Kind(SPIKE, (T,), "suspect", 3, 0.9, (1, 1), (4, 14)),
-    _Kind(SPIKE, (WS,), "suspect", 3, 0.9, (1, 1), (24, 33)),
+    _Kind(SPIKE, (T,), "suspect", 3, 0.9, (1, 1), (1.5, 14)),
+    _Kind(SPIKE, (WS,), "suspect", 3, 0.9, (1, 1), (22, 33)),
     _Kind("rain in dry air", (RAIN,), "suspect", 3, 0.8, (1, 1), (1, 1), "dry"),
     _Kind("rain is no multiple of a tip", (RAIN,), "suspect", 2, 0.8, (1, 1), (0.3, 0.7), "no shower"),
 )
@@ -158,14 +161,17 @@ def plan(seed: int, name: str, air: Air) -> tuple[Fault, ...]:
             last, amount = first + lasts_s - 1, _between(kind.amount, how_much)
             for variable in kind.variables:
                 expected = "fail" if (kind.name, variable) == (BATTERY_FAILURE, V) else kind.expected
-                faults.append(Fault(kind.name, variable, first, last, expected, amount))
+                sound = len(kind.variables) > 1 and variable != kind.variables[0]
+                faults.append(
+                    Fault(kind.name, variable, first, last, expected, np.nan if sound else amount, sound)
+                )
     return tuple(sorted(faults, key=lambda fault: fault.first_utc_s))
 
 
 def apply(fault: Fault, seed: int, air: Air, values: Values, held: float) -> None:
     """Put a fault into `values`, where it overlaps them. held: what the sensor showed when a stuck one stopped."""
     low, high = np.searchsorted(air.time_s, (fault.first_utc_s, fault.last_utc_s + 1))
-    if low == high or (fault.kind == BATTERY_FAILURE and fault.variable != BATTERY):
+    if low == high or fault.sound:
         return
     here, sound = slice(low, high), values[fault.variable][low:high]
     flutter = normal(key(seed, "flutter", fault.variable), air.time_s[here])

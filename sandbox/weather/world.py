@@ -36,7 +36,7 @@ class Expected:
     duplicates: int  # exact copies
     conflicts: int  # same key, other values
     rejected: int  # lines that are no rows
-    files: int  # files that hold something of the day
+    files: int  # files that hold rows of the day
 
 
 class WeatherWorld:
@@ -152,9 +152,22 @@ class WeatherWorld:
         lead_in: before them the last file of the day before, which holds the first 384 s of the first day
         """
         if lead_in:
-            yield from self._files_of(first_day - timedelta(days=1), 23)
+            yield from self.files_of_hours(first_day - timedelta(days=1), 23, 24)
         for number in range((last_day - first_day).days + 1):
-            yield from self._files_of(first_day + timedelta(days=number), 0)
+            yield from self.files_of_hours(first_day + timedelta(days=number), 0, 24)
+
+    def files_of_hours(self, day: date, first_hour: int, end_hour: int) -> Iterator[SimulatedFile]:
+        """Files that begin on a day from one hour to another (excluded): usually one each."""
+        start_s = self._bounds(day)[0] + FILE_START_S
+        time_s = np.arange(start_s + first_hour * HOUR_S, start_s + end_hour * HOUR_S)
+        values = self.measured(time_s)
+        values[SUPPLY_V] = np.round(values[v.BATTERY] - 0.3, 2)
+        stamp_s, record = self._stamps(time_s), self._records(time_s)
+        missing = [fault for fault in self._faults_within(time_s) if fault.kind in LEXEMES]
+        for hour in range(first_hour, end_hour):
+            here = slice((hour - first_hour) * HOUR_S, (hour - first_hour + 1) * HOUR_S)
+            yield from self._file(day, hour, time_s[here], stamp_s[here], record[here],
+                                  {name: x[here] for name, x in values.items()}, missing)  # fmt: skip
 
     def write_files(
         self, folder: Path, first_day: date, last_day: date, *, lead_in: bool = False, late: bool = False
@@ -180,8 +193,9 @@ class WeatherWorld:
         files = 0
         for file in self.files(day, day, lead_in=True):
             if include_late or not file.late:
-                total += file.tally.get(day, Counter())
-                files += day in file.tally
+                here = file.tally.get(day, Counter())
+                total += here
+                files += any(here[what] for what in ("row", "duplicate"))
         return Expected(total["row"], total["duplicate"], total["conflict"], total["rejected"], files)
 
     def defects(self, day: date) -> tuple[Defect, ...]:
@@ -201,19 +215,6 @@ class WeatherWorld:
             Defect(kind, day, 4 * place + 2, 100 + int(3000 * draw), count)
             for (kind, count), place, draw in zip(mix, hours, draws[5:], strict=True)
         )
-
-    def _files_of(self, day: date, first_hour: int) -> Iterator[SimulatedFile]:
-        """Files that begin on a day, from an hour on."""
-        start_s = self._bounds(day)[0] + FILE_START_S + first_hour * HOUR_S
-        time_s = np.arange(start_s, start_s + (24 - first_hour) * HOUR_S)
-        values = self.measured(time_s)
-        values[SUPPLY_V] = np.round(values[v.BATTERY] - 0.3, 2)
-        stamp_s, record = self._stamps(time_s), self._records(time_s)
-        missing = [fault for fault in self._faults_within(time_s) if fault.kind in LEXEMES]
-        for hour in range(first_hour, 24):
-            here = slice((hour - first_hour) * HOUR_S, (hour - first_hour + 1) * HOUR_S)
-            yield from self._file(day, hour, time_s[here], stamp_s[here], record[here],
-                                  {name: x[here] for name, x in values.items()}, missing)  # fmt: skip
 
     def _file(
         self,
