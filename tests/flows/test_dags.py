@@ -7,15 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from airflow.sdk import CronPartitionTimetable
+from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
-from flows.assets import CARBOSENSE_TELEGRAMS
+from flows.assets import CARBOSENSE_TELEGRAMS, WEATHER_INBOXES
 from flows.defaults import OWNER, RETRY_POLICY
 from skyledger.carbosense.telegrams import mapping_paths
+from skyledger.weather.stations import stations
 
 ROOT = Path(__file__).resolve().parents[2]
-DAGS = {"carbosense_telegrams_ingest"}
+DAGS = {"carbosense_telegrams_ingest", "weather_station_publish"}
 # Each costs a second or more, at every parse and at every task start
 HEAVY = (
     "duckdb",
@@ -27,6 +28,9 @@ HEAVY = (
     "apprise",
     "aiosmtplib",
     "alembic",
+    "asyncssh",
+    "netCDF4",
+    "matplotlib",
 )
 
 
@@ -54,11 +58,29 @@ def test_dag_has_a_manual_tags_and_one_run_at_a_time(dag):
     assert dag.max_active_runs == 1
 
 
-def test_dag_runs_by_day_and_names_the_day_before(dag):
-    timetable = dag.timetable
-    assert isinstance(timetable, CronPartitionTimetable)
-    assert (timetable.run_offset, timetable.key_format) == (-1, "%Y-%m-%d")
+def test_telegrams_are_loaded_by_day_and_a_run_names_the_day_before(dagbag):
+    dag = dagbag.dags["carbosense_telegrams_ingest"]
+    assert isinstance(dag.timetable, CronPartitionTimetable)
+    assert (dag.timetable.run_offset, dag.timetable.key_format) == (-1, "%Y-%m-%d")
     assert not dag.catchup
+
+
+def test_weather_runs_start_with_files_in_any_inbox_and_every_six_hours_anyway(dagbag):
+    dag = dagbag.dags["weather_station_publish"]
+    assert isinstance(dag.timetable, AssetOrTimeSchedule)
+    assert {asset.name for _, asset in dag.timetable.asset_condition.iter_assets()} == {
+        asset.name for asset in WEATHER_INBOXES
+    }
+    assert dag.timetable.timetable.expression == "10 1,7,13,19 * * *"
+    assert not dag.catchup
+
+
+def test_every_station_has_an_inbox_with_a_watcher_of_its_own():
+    watched = {}
+    for asset in WEATHER_INBOXES:
+        (watcher,) = asset.watchers
+        watched[asset.uri.rsplit("/", 1)[-1]] = (watcher.trigger.path, watcher.trigger.pattern)
+    assert watched == {name: (s.inbox.path, s.inbox.pattern) for name, s in stations().items()}
 
 
 def test_dag_tells_people_when_it_fails_is_late_and_works_again(dag):
