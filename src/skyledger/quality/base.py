@@ -87,7 +87,8 @@ class QualityTest(Model):
                 judged &= condition.holds(frame, name)
             rows = np.flatnonzero(judged)
         probability = np.full(len(frame.time_s), np.nan, dtype=np.float32)
-        probability[rows] = self.judge(Seen(frame, rows, frame.time_s[rows], frame.series[name][rows]))
+        with np.errstate(divide="ignore", invalid="ignore"):  # steps of no time, infinite values
+            probability[rows] = self.judge(Seen(frame, rows, frame.time_s[rows], frame.series[name][rows]))
         return probability
 
     @abstractmethod

@@ -178,8 +178,7 @@ class RateOfChange(QualityTest):
         p = unknown(seen.values)
         if len(seen.values) > 1:
             seconds = np.diff(seen.time_s)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                rate = np.abs(changes(seen.values, self.period)) / seconds
+            rate = np.abs(changes(seen.values, self.period)) / seconds
             p[1:] = falling(rate, self.limit_per_s, self.limit_fail_per_s, DOUBTFUL)
             p[1:][seconds <= 0] = np.nan
         return p
@@ -272,8 +271,7 @@ class Ratio(QualityTest):
         return ascending(limits)
 
     def judge(self, seen: Seen) -> Probability:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = seen.values / seen.frame.partner(self.other)[seen.rows]
+        ratio = seen.values / seen.frame.partner(self.other)[seen.rows]
         p = doubt(outside(ratio, self.limits))
         p[np.isnan(ratio)] = np.nan
         return p

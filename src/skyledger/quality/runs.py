@@ -10,8 +10,7 @@ FloatArray = NDArray[np.float64]
 
 def changes(values: FloatArray, period: float | None) -> FloatArray:
     """From each value to the next; the short way round where values repeat after a period."""
-    with np.errstate(invalid="ignore"):  # from infinity to infinity
-        change = np.diff(values)
+    change = np.diff(values)
     return change if period is None else change - period * np.rint(change / period)
 
 
@@ -37,8 +36,8 @@ def in_plateau(
 ) -> BoolArray:
     """Rows of all spans of at least `duration_s` whose values differ by `tolerance` at most, (n,).
 
-    Within such a span each value is close to the one before, which few rows of a living signal are: only what passes
-    that, for long enough, is looked at window by window.
+    Within such a span each value is close to the one before, which few rows of a living signal are for long: only runs
+    of such rows are looked at.
     """
     result = np.zeros(len(values), dtype=bool)
     if len(values) < 2:
@@ -46,20 +45,23 @@ def in_plateau(
     tolerance *= 1 + 1e-6  # 25.01 - 25.00 is a little more than 0.01
     first, last = runs((np.abs(changes(values, period)) <= tolerance) & (np.diff(time_s) <= pause_s))
     long = time_s[last] - time_s[first] >= duration_s
-    if not long.any():
-        return result
-    first, last = first[long], last[long]
-    rows = np.flatnonzero(covered(first, last + 1, len(values)))
-    run = np.repeat(np.arange(len(first)), last - first + 1)
-    time_s, values = time_s[rows], values[rows]
-    if period is not None:
-        values = np.unwrap(values, period=period)
-    end = np.searchsorted(time_s, time_s + duration_s)  # a window ends with the first row after the duration
-    start = np.flatnonzero(end < len(rows))
-    start = start[run[start] == run[end[start]]]
-    start = start[_spread(values, start, end[start]) <= tolerance]
-    result[rows[covered(start, end[start] + 1, len(rows))]] = True
+    for run in map(slice, first[long], last[long] + 1):
+        unwrapped = values[run] if period is None else np.unwrap(values[run], period=period)
+        result[run] = np.ptp(unwrapped) <= tolerance or _in_flat_window(
+            time_s[run], unwrapped, duration_s, tolerance
+        )
     return result
+
+
+def _in_flat_window(time_s: FloatArray, values: FloatArray, duration_s: float, tolerance: float) -> BoolArray:
+    """Rows of all flat spans, by way of the shortest: those from each row on, and those up to each row."""
+    rows = np.arange(len(values))
+    end = np.searchsorted(time_s, time_s + duration_s)
+    start = np.searchsorted(time_s, time_s - duration_s, side="right") - 1
+    from_row, to_row = rows[end < len(rows)], rows[start >= 0]
+    first, last = np.append(from_row, start[to_row]), np.append(end[from_row], to_row)
+    flat = _spread(values, first, last) <= tolerance
+    return covered(first[flat], last[flat] + 1, len(rows))
 
 
 def _spread(values: FloatArray, first: IntArray, last: IntArray) -> FloatArray:
