@@ -7,7 +7,7 @@
 CREATE TABLE IF NOT EXISTS logger_file (
     file_id INT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'number; rises in the order in which files came',
     station VARCHAR(64) NOT NULL COMMENT 'station whose inbox it came to',
-    folder VARCHAR(255) NOT NULL COMMENT 'folder below the inbox, empty for the inbox itself',
+    folder VARCHAR(410) NOT NULL COMMENT 'folder below the inbox, empty for the inbox itself',
     name VARCHAR(200) NOT NULL COMMENT 'file name at the source',
     rotation SMALLINT UNSIGNED NOT NULL
     COMMENT '1 is the first file of this name; the next one does not begin with its bytes [1]',
