@@ -68,7 +68,7 @@ def test_telegrams_are_loaded_by_day_and_a_run_names_the_day_before(dagbag):
 def test_weather_runs_start_with_files_in_any_inbox_and_every_six_hours_anyway(dagbag):
     dag = dagbag.dags["weather_station_publish"]
     assert isinstance(dag.timetable, AssetOrTimeSchedule)
-    assert {asset.name for _, asset in dag.timetable.asset_condition.iter_assets()} == {
+    assert {asset.name for asset in dag.timetable.asset_condition.objects} == {
         asset.name for asset in WEATHER_INBOXES
     }
     assert dag.timetable.timetable.expression == "10 1,7,13,19 * * *"
