@@ -192,13 +192,19 @@ class GeostreamsReceiver:
             found = [point for point in self._points.values() if point["stream_id"] in ids]
         return sorted(found, key=lambda point: (point["start_time"], point["id"]))
 
-    def forget(self, what: str) -> None:
-        """Remove all `streams` (with their points) or all `points`, as a restored backup would."""
+    def forget_streams(self) -> None:
+        """Lose all streams and their points, as a server does that is restored from an old backup."""
         with self._lock:
             self._points.clear()
             self._by_key.clear()
-            if what == "streams":
-                self._streams.clear()
+            self._streams.clear()
+
+    def clear(self) -> None:
+        """Begin anew: nothing is kept and nothing was counted."""
+        self.forget_streams()
+        self._sensors.clear()
+        self.requests.clear()
+        self.posts.clear()
 
     def spoil(self, *faults: Fault, on: str = "POST datapoints/bulk") -> None:
         """Spoil the next requests of a kind, one fault each."""

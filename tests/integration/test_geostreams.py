@@ -202,7 +202,7 @@ def test_a_wrong_key_stops_at_once_and_says_what_to_check(receiver, sleeps, stat
 
 def test_an_unknown_stream_is_an_error_of_its_own(receiver, client, sleeps):
     stream_id = stream(client)
-    receiver.forget("streams")
+    receiver.forget_streams()
     with pytest.raises(UnknownStreamError, match="does not exist"):
         client.post_points(stream_id, points(1))
     with pytest.raises(UnknownStreamError):

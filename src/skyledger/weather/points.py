@@ -2,9 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,16 @@ def rows_between(bins: Bins, start: datetime, end: datetime) -> slice:
     """Which bins start within a window, its end excluded."""
     first, last = np.searchsorted(bins.start_s, [start.timestamp(), end.timestamp()])
     return slice(int(first), int(last))
+
+
+def windows(
+    start: datetime, end: datetime, width_s: int, batch_size: int
+) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a span into parts that hold at most `batch_size` bins each."""
+    step = timedelta(seconds=width_s * batch_size)
+    while start < end:
+        yield start, min(start + step, end)
+        start += step
 
 
 def compare(wanted: Sequence[Point], there: Sequence[RemotePoint], product: str) -> Changes:

@@ -11,9 +11,9 @@ Of the original's marker document on a Clowder data set there is none: the ledge
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from skyledger.geostreams import Geostreams, UnknownStreamError
 from skyledger.ledger import Item, Mode, Outcome, Plan, Reason, State
 from skyledger.warehouse import Session, Warehouse
 from skyledger.weather.bins import Bins
-from skyledger.weather.points import Provenance, compare, coordinates, datapoints, rows_between
+from skyledger.weather.points import Provenance, compare, coordinates, datapoints, rows_between, windows
 from skyledger.weather.stations import Geostreams as GeostreamsConfig
 from skyledger.weather.stations import Period, Station
 from skyledger.weather.store import read_bins
@@ -201,12 +201,15 @@ class _Job:
 
     def publish(self) -> int:
         """Publish batch by batch; return the number of points that are there."""
-        windows = list(self._windows())
+        width_s = self.station.products[self.stored.product].width_s
+        start, end = self.station.bounds(self.day)
+        self._check_bins(start, end, width_s)
+        parts = list(windows(start, end, width_s, self.settings.batch_size))
         stream_id = self._resolve()
         done, resolved_again, points = 0, False, 0
-        while done < len(windows):
+        while done < len(parts):
             try:
-                points += self._publish_window(stream_id, *windows[done])
+                points += self._publish_window(stream_id, *parts[done])
             except UnknownStreamError as error:
                 if resolved_again:
                     raise
@@ -214,25 +217,20 @@ class _Job:
                 stream_id, done, resolved_again, points = self._resolve(), 0, True, 0
                 continue
             done += 1
-            self.tell(self.stored.product, done, len(windows))
+            self.tell(self.stored.product, done, len(parts))
         return points
 
-    def _windows(self) -> Iterator[tuple[datetime, datetime]]:
-        """Parts of the day, none with more bins than go into a post."""
-        start, end = self.station.bounds(self.day)
-        width_s = self.station.products[self.stored.product].width_s
-        if self.bins is not None and len(self.bins):
-            edges = (int(self.bins.start_s[0]), int(self.bins.start_s[-1]) + self.bins.width_s)
-            if self.bins.width_s != width_s or edges[0] < start.timestamp() or edges[1] > end.timestamp():
-                raise FormatError(
-                    f"{self.station.station} {self.day}: the stored bins of {self.stored.product} reach from "
-                    f"{datetime.fromtimestamp(edges[0], UTC)} to {datetime.fromtimestamp(edges[1], UTC)} in steps "
-                    f"of {self.bins.width_s} s, expected {start} to {end} in steps of {width_s} s: process the day anew"
-                )
-        step = timedelta(seconds=width_s * self.settings.batch_size)
-        while start < end:
-            yield start, min(start + step, end)
-            start += step
+    def _check_bins(self, start: datetime, end: datetime, width_s: int) -> None:
+        """Refuse bins that the windows of the day would not hold: they could not be read back."""
+        if self.bins is None or not len(self.bins):
+            return
+        first, last = int(self.bins.start_s[0]), int(self.bins.start_s[-1]) + self.bins.width_s
+        if self.bins.width_s != width_s or first < start.timestamp() or last > end.timestamp():
+            found = f"{datetime.fromtimestamp(first, UTC)} to {datetime.fromtimestamp(last, UTC)}"
+            raise FormatError(
+                f"{self.station.station} {self.day}: the stored bins of {self.stored.product} reach from {found} in "
+                f"steps of {self.bins.width_s} s, expected {start} to {end} in steps of {width_s} s: process it anew"
+            )
 
     def _resolve(self) -> str:
         """Id of the stream; sensor and stream are created when they are not there."""

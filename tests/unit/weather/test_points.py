@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from skyledger.weather.points import (
     difference,
     point_key,
     rows_between,
+    windows,
 )
 from skyledger.weather.stations import Period
 from skyledger.weather.variables import (
@@ -146,6 +148,16 @@ def test_rows_of_a_window_are_those_that_start_in_it():
     assert rows_between(BINS, start, start + timedelta(minutes=15)) == slice(10, 13)
     assert rows_between(BINS, start - timedelta(days=2), start - timedelta(days=1)) == slice(0, 0)
     assert points(rows=slice(10, 13)) == points()[10:13]
+
+
+def test_batches_of_a_day_are_those_of_vector_21():
+    """86 400 points in batches of 3000 are 29 posts, the last of 2400; none has 3001."""
+    start, end = station().bounds(DAY)
+    parts = list(windows(start, end, width_s=1, batch_size=3000))
+    assert (parts[0][0], parts[-1][1]) == (start, end)
+    assert all(one[1] == two[0] for one, two in pairwise(parts))
+    assert [(b - a).total_seconds() for a, b in parts] == [3000.0] * 28 + [2400.0]
+    assert list(windows(start, end, width_s=300, batch_size=3000)) == [(start, end)]
 
 
 # --- what makes two points differ ------------------------------------------------------------------------------------
