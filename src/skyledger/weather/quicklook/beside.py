@@ -68,11 +68,12 @@ def draw_rose(picture: Figure, shown: DayView) -> float:
         loc="center", bbox_to_anchor=(_MIDDLE, TOP - 0.318), frameon=False, fontsize=8.5, handlelength=0.9,
         handletextpad=0.4, columnspacing=1.0,
     )  # fmt: skip
-    said = f"wind from, by speed in m s⁻¹; calm (< {CALM_M_S:g}): {_percent(calm, known)}"
+    said = f"calm (< {CALM_M_S:g}): {_percent(calm, known)}"
     if lost := known - calm - int(np.count_nonzero(turning)):
-        said += f"; no direction: {_percent(lost, known)}"
-    picture.text(_MIDDLE, TOP - 0.338, said, size=8.5, color=QUIET, ha="center", va="center")
-    return TOP - 0.36
+        said += f"; wind without direction: {_percent(lost, known)}"
+    for y, text in ((TOP - 0.338, "where the wind came from, by speed in m s⁻¹"), (TOP - 0.356, said)):
+        picture.text(_MIDDLE, y, text, size=8.5, color=QUIET, ha="center", va="center")
+    return TOP - 0.376
 
 
 def write_numbers(picture: Figure, shown: DayView, names: list[str], top: float) -> None:
