@@ -46,17 +46,14 @@ from flows.assets import WEATHER_INBOXES, WEATHER_OBSERVATIONS
 from flows.defaults import WEATHER_GEOSTREAMS_POOL, WEATHER_SFTP_POOL, alerts
 from flows.forms import day_fields, mode_fields
 from operators.publish_to_geostreams import PublishToGeostreamsOperator
-from skyledger.weather.stations import stations
-
-STATIONS = sorted(stations())
 
 FORM = {
     **day_fields(clock="day of the station", empty="every day that is missing or has changed"),
     "stations": Param(
-        STATIONS,
+        weather.STATIONS,
         type="array",
-        items={"type": "string", "enum": STATIONS},
-        examples=STATIONS,
+        items={"type": "string", "enum": weather.STATIONS},
+        examples=weather.STATIONS,
         minItems=1,
         title="Stations",
         section="Which stations",
@@ -122,7 +119,7 @@ def weather_station_publish():
     def report_run():
         return weather.report_run(get_current_context())
 
-    registered = register_files.expand(station=STATIONS)
+    registered = register_files.expand(station=weather.STATIONS)
     planned = plan_days()
     days = station_day.expand_kwargs(planned)
     complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED)

@@ -10,6 +10,7 @@ from flows.assets import WEATHER_OBSERVATIONS
 from flows.days import data_days, day_key, parse_day
 from hooks.inbox import open_inbox
 from hooks.warehouse import WarehouseHook
+from skyledger.weather.stations import stations
 
 if TYPE_CHECKING:
     from skyledger.weather.stations import Station
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATABASE = "weather_db"
+STATIONS = sorted(stations())
 DAYS_PER_RUN = 200  # mapped tasks of one run; Airflow allows 1024
 
 
@@ -27,7 +29,7 @@ def register_files(station: str, context: Any) -> dict[str, Any]:
     from skyledger.weather.stations import load_station
 
     known = load_station(station)
-    with open_inbox(known.inbox.connection, known.inbox.path) as inbox:
+    with open_inbox(known.inbox) as inbox:
         summary = register_files(
             WarehouseHook(DATABASE).get_conn(),
             known,
@@ -47,6 +49,7 @@ def plan_days(context: Any) -> list[dict[str, str]]:
     """
     from skyledger.ledger import Mode
     from skyledger.weather.plan import plan_days
+    from skyledger.weather.publish import plan_publishing
 
     params, now = context["params"], datetime.now(UTC)
     first, last = _asked_days(context)
@@ -60,12 +63,11 @@ def plan_days(context: Any) -> list[dict[str, str]]:
                 log.info("%s", waiting)
             made = {(item.partition_key, station.station) for item in plan.work.items}
             made |= {(key, station.station) for _, key in plan.work.empty}
-            told = {
-                (day.isoformat(), station.station) for day in unpublished_days(session, station, first, last)
-            }
-            if told - made:
-                log.info("%s: %d days are made and wait to be published", station.station, len(told - made))
-            todo |= made | told
+            if station.geostreams:
+                publishing = plan_publishing(session, station, first, last)
+                log.info("%s", publishing.describe())
+                made |= {(item.partition_key, station.station) for item in publishing.items}
+            todo |= made
     if params["dry_run"]:
         return []
     chosen = sorted(todo)
@@ -140,6 +142,4 @@ def _asked_days(context: Any) -> tuple[date, date]:
 
 
 def _chosen_stations(params: Any) -> "list[Station]":
-    from skyledger.weather.stations import stations
-
     return [station for name, station in stations().items() if name in params["stations"]]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skyledger.errors import FormatError
 from skyledger.weather.records import Records
 from skyledger.weather.stations import Column, ColumnMap
-from skyledger.weather.units import conversion
+from skyledger.weather.units import Conversion, conversion
 from skyledger.weather.variables import VARIABLES
 
 FloatArray = NDArray[np.float64]
@@ -54,7 +54,7 @@ def _column(records: Records, column: Column) -> tuple[FloatArray, list[str]]:
     if raw is None:
         return np.full(len(records.time_us), np.nan), [f"column {column.name!r} is not in the files"]
     reasons: list[str] = []
-    wanted = []
+    wanted: list[Conversion | None] = []
     for segment in records.segments:
         if column.name not in segment.header.names:
             wanted.append(None)

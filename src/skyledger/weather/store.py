@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -37,15 +37,12 @@ class DayRecord:
 def content_digest(bins: Bins) -> str:
     """SHA-256 over everything that the bins say."""
     content = hashlib.sha256(f"{bins.product} {bins.width_s} {bins.n_expected}".encode())
-    for array in (bins.start_s, bins.n_rows):
-        content.update(np.ascontiguousarray(array).tobytes())
+    arrays: list[NDArray[Any]] = [bins.start_s, bins.n_rows]
     for name, variable in bins.variables.items():
         content.update(name.encode())
-        for array in (
-            variable.value, variable.minimum, variable.maximum, variable.standard_deviation,
-            variable.n_valid, variable.flag, variable.tests,
-        ):  # fmt: skip
-            content.update(np.ascontiguousarray(array).tobytes())
+        arrays += [getattr(variable, field.name) for field in fields(variable)]
+    for array in arrays:
+        content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()
 
 
@@ -98,8 +95,8 @@ def read_day(session: Session, station: str, day: date, product: str) -> DayReco
     )
     if not rows:
         return None
-    *values, report = rows[0]
-    return DayRecord(*values, report=json.loads(report))
+    coverage, inputs, content, configuration, path, sha256, report = rows[0]
+    return DayRecord(coverage, inputs, content, configuration, path, sha256, json.loads(report))
 
 
 def read_bins(session: Session, station: str, day: date, product: str) -> Bins | None:
