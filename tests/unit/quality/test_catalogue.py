@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from skyledger.meteorology import solar_elevation_deg
 from skyledger.quality import catalogue, evaluate
 from skyledger.quality.base import Condition, QualityTest
 from skyledger.quality.catalogue import (
@@ -307,9 +308,11 @@ def test_conditions_look_at_the_sun() -> None:
 
 
 def test_the_sun_between_whole_minutes_is_that_of_the_second() -> None:
-    dense = frame(np.zeros(3600), latitude_deg=33.0, longitude_deg=-112.0).sun_elevation_deg
-    sparse = frame(np.zeros(7), time_s=np.arange(7) * 599.0, latitude_deg=33.0, longitude_deg=-112.0)
-    assert dense[::599] == pytest.approx(sparse.sun_elevation_deg, abs=0.002)
+    seen = frame(np.zeros(3600), latitude_deg=33.0, longitude_deg=-112.0)
+    exact = solar_elevation_deg(seen.time_s, 33.0, -112.0)
+    assert seen.sun_elevation_deg == pytest.approx(exact, abs=0.002)
+    sparse = frame(np.zeros(3), time_s=[0, 86_400, 2e8], latitude_deg=33.0, longitude_deg=-112.0)
+    assert sparse.sun_elevation_deg == pytest.approx(solar_elevation_deg(sparse.time_s, 33.0, -112.0))
 
 
 def test_a_condition_without_bounds_is_refused() -> None:
