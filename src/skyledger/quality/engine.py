@@ -38,9 +38,7 @@ class Verdict:
     tests: NDArray[np.int64]  # bit i: test or rule i of `test_names` objected
     test_names: tuple[str, ...]
     probability: Probability  # combined; NaN where missing or not judged
-    counts: dict[
-        str, dict[str, int]
-    ]  # by test: rows it finds "suspect" or "fail"; for a rule, rows it moved there
+    counts: dict[str, dict[str, int]]  # by test or rule: rows it found "suspect" and "fail"
     intervals: dict[str, list[Interval]]  # by test that objected, ascending
     intervals_left_out: dict[str, int]  # by test: shorter intervals that `intervals` does not list
 
@@ -69,9 +67,8 @@ def evaluate(frame: Frame, config: QualityConfig) -> dict[str, Verdict]:
 
 def _filled(values: FloatArray, group: Group) -> FloatArray:
     """The series with NaN for fill values."""
-    fills = [
-        v for item in group.items for t in tests_of(item) if isinstance(t, Missing) for v in t.fill_values
-    ]
+    tests = [test for item in group.items for test in tests_of(item)]
+    fills = [value for test in tests if isinstance(test, Missing) for value in test.fill_values]
     return np.where(np.isin(values, fills), np.nan, values) if fills else values
 
 
