@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from airflow.models.asset import AssetEvent, AssetModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
 
 from skyledger.connections import Connection, to_environment
 from skyledger.warehouse import Warehouse
@@ -61,3 +64,42 @@ def network(carbosense_db, influx_db, monkeypatch) -> Network:
     monkeypatch.setenv(*to_environment(carbosense_db))
     monkeypatch.setenv(*to_environment(influx_db))
     return fill(carbosense_db, influx_db)
+
+
+def runnable(dag, monkeypatch):
+    """A function that starts the DAG through its form by `dag.test()` and returns the finished run.
+
+    Alerts and retries are tested in test_deployment.py.
+    """
+    # dag.test() looks for the deadline's database row by its definition, and gives callbacks a DAG without templates
+    for alert in ("deadline", "on_failure_callback", "on_success_callback"):
+        monkeypatch.setattr(dag, alert, None)
+    # and it sleeps through the delays of retries
+    for task in dag.tasks:
+        if task.is_mapped:
+            monkeypatch.setitem(task.partial_kwargs, "retries", 0)
+        else:
+            monkeypatch.setattr(task, "retries", 0)
+    # the whole form each time: in one process, dag.test() leaves the values of a run in the DAG
+    empty_form = {name: dag.params[name] for name in dag.params}
+
+    def start(**form):
+        return dag.test(logical_date=None, run_conf=empty_form | form)
+
+    return start
+
+
+def task_states(run):
+    """State of each task instance, by (task, map index)."""
+    return {(ti.task_id, ti.map_index): ti.state for ti in run.get_task_instances()}
+
+
+def announced(run):
+    """Asset partitions that the run has told: (asset, partition key), sorted."""
+    with create_session() as session:
+        rows = session.execute(
+            select(AssetModel.name, AssetEvent.partition_key)
+            .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+            .where(AssetEvent.source_run_id == run.run_id)
+        )
+        return sorted(tuple(row) for row in rows)

@@ -1,11 +1,8 @@
 """The whole DAG carbosense_telegrams_ingest, from telegrams in InfluxDB to rows, ledger and asset events."""
 
 import pytest
-from airflow.models.asset import AssetEvent, AssetModel
-from airflow.utils.session import create_session
-from sqlalchemy import select
 
-from tests.flows.conftest import STEP_S, UNITS
+from tests.flows.conftest import STEP_S, UNITS, announced, runnable, task_states
 from tests.support.telegrams import (
     FIRST_DAY,
     content,
@@ -24,36 +21,9 @@ RANGE = {"first_day": FIRST_DAY.isoformat(), "last_day": LAST_DAY.isoformat()}
 
 
 @pytest.fixture
-def dag(dagbag, monkeypatch):
-    """The DAG as `dag.test()` can run it; alerts and retries are tested in test_deployment.py."""
-    dag = dagbag.dags["carbosense_telegrams_ingest"]
-    # dag.test() looks for the deadline's database row by its definition, and gives callbacks a DAG without templates
-    for alert in ("deadline", "on_failure_callback", "on_success_callback"):
-        monkeypatch.setattr(dag, alert, None)
-    # and it sleeps through the delays of retries
-    for task in dag.tasks:
-        if task.is_mapped:
-            monkeypatch.setitem(task.partial_kwargs, "retries", 0)
-        else:
-            monkeypatch.setattr(task, "retries", 0)
-    return dag
-
-
-@pytest.fixture
-def run(dag):
+def run(dagbag, monkeypatch):
     """Start the DAG through its form; returns the finished run."""
-
-    # the whole form each time: in one process, dag.test() leaves the values of a run in the DAG
-    empty_form = {name: dag.params[name] for name in dag.params}
-
-    def start(**form):
-        return dag.test(logical_date=None, run_conf=empty_form | form)
-
-    return start
-
-
-def task_states(run):
-    return {(ti.task_id, ti.map_index): ti.state for ti in run.get_task_instances()}
+    return runnable(dagbag.dags["carbosense_telegrams_ingest"], monkeypatch)
 
 
 def report(run):
@@ -61,16 +31,6 @@ def report(run):
         task_ids="report_run"
     )
     return {row["sensor_type"]: row for row in rows}
-
-
-def announced(run):
-    with create_session() as session:
-        rows = session.execute(
-            select(AssetModel.name, AssetEvent.partition_key)
-            .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
-            .where(AssetEvent.source_run_id == run.run_id)
-        )
-        return sorted(tuple(row) for row in rows)
 
 
 def test_all_types_arrive_once_and_a_second_run_changes_nothing(network, run):
