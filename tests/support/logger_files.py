@@ -1,7 +1,7 @@
 """Logger files made for a test, an inbox to put them in, and what registering made of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,10 @@ class Registry:
             now=self.now,
             **options,
         )
+
+    def prepare(self) -> Callable[[], dict[str, Any]]:
+        """Registering as a child process does it."""
+        return lambda: self.register().as_dict()
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one SELECT."""

@@ -1,4 +1,4 @@
-"""Loads in processes of their own, to be killed or to race one another.
+"""Work in processes of its own, to be killed or to race other work.
 
 Children are forked from one server that has imported everything: they start in milliseconds, and no thread or
 connection of the tests is in them.
@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import resource
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
@@ -22,32 +22,34 @@ from skyledger.influx import open_source
 from skyledger.warehouse import Warehouse
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__, "influxdb_client"])
+# pandas: pyarrow imports it at its first table
+CONTEXT.set_forkserver_preload([__name__, "influxdb_client", "pandas", "tests.support.logger_files"])
 
 
-class Run:
-    """One load in a child: `ready` when it is about to begin, `begin` to let it, `result` for how it ended."""
+class Child:
+    """Work in a child: `ready` when it is about to begin, `begin` to let it, `result` for how it ended.
 
-    def __init__(
-        self, database: Connection, influx: Connection, days: Iterable[date], **options: Any
-    ) -> None:
+    `prepare` is a function of a module; called with `arguments` in the child, it returns the work to be done.
+    """
+
+    def __init__(self, prepare: Callable[..., Callable[[], Any]], *arguments: Any) -> None:
         self.pipe, theirs = CONTEXT.Pipe()
-        days = list(days)
-        arguments = (theirs, database, influx, days[0], days[-1], options)
-        self.process: BaseProcess = CONTEXT.Process(target=_load, args=arguments, daemon=True)
+        self.process: BaseProcess = CONTEXT.Process(
+            target=_work, args=(theirs, prepare, arguments), daemon=True
+        )
         self.process.start()
         theirs.close()
         assert self.pipe.poll(30), "the child did not start"
         assert self.pipe.recv() == "ready"
 
     def begin(self) -> None:
-        """Let the load begin."""
+        """Let the work begin."""
         self.pipe.send("go")
 
-    def result(self, timeout_s: float = 60) -> dict[str, Any] | SkyledgerError:
-        """Summary of the load, or the error that ended it."""
+    def result(self, timeout_s: float = 60) -> Any:
+        """What the work returned, or the SkyledgerError that ended it."""
         assert self.pipe.poll(timeout_s), "the child did not end"
-        result: dict[str, Any] | SkyledgerError = self.pipe.recv()
+        result = self.pipe.recv()
         self.process.join()
         return result
 
@@ -59,20 +61,39 @@ class Run:
         return not ended
 
 
+class Run(Child):
+    """One load of telegrams in a child; its result is the summary."""
+
+    def __init__(
+        self, database: Connection, influx: Connection, days: Iterable[date], **options: Any
+    ) -> None:
+        days = list(days)
+        super().__init__(_load, database, influx, days[0], days[-1], options)
+
+
+def _work(pipe: Pipe, prepare: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...]) -> None:
+    work = prepare(*arguments)
+    pipe.send("ready")
+    pipe.recv()
+    try:
+        pipe.send(work())
+    except SkyledgerError as error:
+        error.__cause__ = None  # a driver's error need not survive the pipe
+        pipe.send(error)
+
+
 def _load(
-    pipe: Pipe, database: Connection, influx: Connection, first: date, last: date, options: dict[str, Any]
-) -> None:
+    database: Connection, influx: Connection, first: date, last: date, options: dict[str, Any]
+) -> Callable[[], dict[str, Any]]:
     warehouse_module.LOCK_WAIT_S = options.pop("lock_wait_s", warehouse_module.LOCK_WAIT_S)
     if options.pop("no_files", False):
         os.environ["TMPDIR"] = tempfile.tempdir = "/nowhere"
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # not a byte to any file
     source, mapping = open_source(influx), load_mapping("lp8")
-    pipe.send("ready")
-    pipe.recv()
-    try:
+
+    def work() -> dict[str, Any]:
         summary = ingest_telegrams(Warehouse(database), source, mapping, first, last, **options)
         summary.raise_for_failures()
-        pipe.send(summary.as_dict())
-    except SkyledgerError as error:
-        error.__cause__ = None  # a driver's error need not survive the pipe
-        pipe.send(error)
+        return summary.as_dict()
+
+    return work
