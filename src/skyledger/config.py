@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from skyledger.errors import ConfigError
@@ -208,8 +208,9 @@ def _worth_telling(error: ValidationError) -> list[ErrorDetails]:
 
 def _explain(model: type[Model], path: Path, lines: dict[Loc, int], details: ErrorDetails) -> str:
     loc = details["loc"]
-    known = next((loc[:n] for n in range(len(loc), -1, -1) if loc[:n] in lines), ())
-    where = f"{_shown(path)}: line {lines.get(known, 1)}: {_key_path(loc)}"
+    known = _written(loc, lines)
+    full = (*known, *loc[-1:]) if details["type"] == "missing" else known
+    where = f"{_shown(path)}: line {lines.get(known, 1)}: {_key_path(full)}"
     form = re.sub(r"^Value error, |^\w+ should (be an? |be |have |match (?=pattern))", "", details["msg"])
     form = re.sub(r" after validation.*", "", form)
     if details["type"] == "missing":
@@ -225,12 +226,27 @@ def _explain(model: type[Model], path: Path, lines: dict[Loc, int], details: Err
     return f"{where}: {value}; expected {form}" + (f" ({meaning})" if meaning else "")
 
 
+def _written(loc: Loc, lines: dict[Loc, int]) -> Loc:
+    """The part of a key path that stands in the file: pydantic adds which member of a union it took."""
+    written: Loc = ()
+    for key in loc:
+        if (*written, key) in lines:
+            written = (*written, key)
+    return written
+
+
 def _models_along(model: type[Model], loc: Sequence[int | str]) -> Iterator[tuple[type[BaseModel], int]]:
     """Yield each model that the key path enters, with the position in the path where it begins."""
     annotation: Any = model
     for position, key in enumerate((*loc, "")):
-        while get_origin(annotation) in (Union, UnionType):
-            annotation = next(a for a in get_args(annotation) if a is not type(None))
+        annotation = _plain(annotation)
+        if get_origin(annotation) in (Union, UnionType):
+            members = get_args(annotation)
+            taken = next((m for m in members if Tag(str(key)) in getattr(m, "__metadata__", ())), None)
+            if taken is not None:  # the path names the member of the union
+                annotation = taken
+                continue
+            annotation = _plain(next(m for m in members if m is not type(None)))
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield annotation, position
             if key not in annotation.model_fields:
@@ -240,6 +256,12 @@ def _models_along(model: type[Model], loc: Sequence[int | str]) -> Iterator[tupl
             annotation = next(a for a in reversed(get_args(annotation)) if a is not Ellipsis)
         else:
             return
+
+
+def _plain(annotation: Any) -> Any:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation
 
 
 def _keys_at(model: type[Model], loc: Sequence[int | str]) -> list[str]:

@@ -24,10 +24,7 @@ from skyledger.weather.records import Records, assemble
 from skyledger.weather.stations import ColumnMap, Period, Station, column_map, quality_path
 from skyledger.weather.toa5 import LoggerFile
 from skyledger.weather.units import units_digest
-from skyledger.weather.variables import RELATIVE_HUMIDITY, WIND_DIRECTION
 
-SATURATION_PERCENT = 100.0
-AVERAGED_DIRECTION = "averaged_direction"
 SHOWN = 200  # gaps, events and rejected lines of a report; the counts are always whole
 
 
@@ -130,17 +127,13 @@ def process_day(recipe: Recipe, day: date, files: Sequence[LoggerFile]) -> Day:
     verdicts = evaluate(_frame(recipe, records, time_us, converted), recipe.quality)
     flags = {name: verdict.flag for name, verdict in verdicts.items()}
     tests = {name: verdict.tests for name, verdict in verdicts.items()}
-    for name, values in converted.values.items():  # what no test looks at is not evaluated
-        if name not in flags:
-            flags[name] = np.where(np.isnan(values), 9, 2).astype(np.int8)
-            tests[name] = np.zeros(len(values), dtype=np.int64)
-    if converted.averaged_direction and WIND_DIRECTION in flags:
-        direction = flags[WIND_DIRECTION]
-        flags[WIND_DIRECTION] = np.where((direction == 1) | (direction == 2), 3, direction).astype(np.int8)
     clock.lap("quality")
-    measured = dict(converted.values)
-    if RELATIVE_HUMIDITY in measured:  # a little above saturation is the sensor's tolerance
-        measured[RELATIVE_HUMIDITY] = np.minimum(measured[RELATIVE_HUMIDITY], SATURATION_PERCENT)
+    measured = {
+        name: recipe.quality.group(name).clipped(values, flags[name])
+        if name in recipe.quality.series
+        else values
+        for name, values in converted.values.items()
+    }
     primary_is_interval = columns.time_stamp == "interval_end"
     start_us, end_us = microseconds(start), microseconds(end)
     rows = Rows(time_us, measured, flags, tests, converted.interval, primary_is_interval, columns.interval_s)
@@ -176,7 +169,7 @@ def process_day(recipe: Recipe, day: date, files: Sequence[LoggerFile]) -> Day:
 
 
 def _frame(recipe: Recipe, records: Records, time_us: IntArray, converted: Converted) -> Frame:
-    settings = {}
+    settings = {"direction_is_averaged": float(converted.averaged_direction)}
     if recipe.period.rain_resolution_mm is not None:
         settings["rain_resolution_mm"] = recipe.period.rain_resolution_mm
     return Frame(
