@@ -6,6 +6,7 @@ only lines with unusual quotes are looked at one by one. Both ways accept the sa
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,7 @@ _TEXT_PROCESSING = {"", "Smp", "TMx", "TMn"}  # what can be text; every other co
 _RAW_LENGTH = 1000  # characters of a rejected line that are kept
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _NO_VALUE = r"(?i)^(?:[+-]?(?:nan(?:\(\w*\))?|inf|infinity))?$"
-_LF, _CR, _QUOTE, _COMMA, _DOT = b'\n\r",.'
+_LF, _CR, _QUOTE, _COMMA, _COLON = b'\n\r",:'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Lines:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.raw: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
-        begin = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+        begin = len(BOM_UTF8) if data.startswith(BOM_UTF8) else 0
         edges = np.concatenate(([begin], np.flatnonzero(self.raw == _LF) + 1))
         if edges[-1] < len(data):
             edges = np.append(edges, len(data))
@@ -82,7 +83,9 @@ class Lines:
         lengths = np.diff(edges)
         ends_in_lf = self.raw[self.ends - 1] == _LF
         ends_in_crlf = ends_in_lf & (lengths > 1) & (self.raw[self.ends - 2] == _CR)
-        self.blank = (ends_in_lf & (lengths == 1)) | (ends_in_crlf & (lengths == 2))
+        self.blank = np.isin(self.raw[self.starts], (_LF, _CR, BOM_UTF8[0]))
+        for i in np.flatnonzero(self.blank).tolist():
+            self.blank[i] = not self.data[self.starts[i] : self.ends[i]].strip(b"\r\n" + BOM_UTF8)
         self.is_terminated = data.endswith((b"\n", b"\r"))
         self.has_stray_cr = np.count_nonzero(self.raw == _CR) != np.count_nonzero(ends_in_crlf)
 
@@ -98,8 +101,8 @@ class Lines:
             if position == begin or self.data[position - 1] == _LF:
                 yield position
             elif quoted and match[0] == b'TOA5",':
-                rest = decode(self.data[position:].split(b"\n", 1)[0].rstrip(b"\r"))
-                if len(next(csv.reader([rest]), [])) == STATION_LINE_FIELDS:
+                line = self.data[position:].partition(b"\n")[0].rstrip(b"\r")
+                if _fields(decode(line)) == STATION_LINE_FIELDS:
                     yield position
 
     def text(self, index: int) -> str:
@@ -150,14 +153,14 @@ def _read_at_once(lines: Lines, rows: IntArray, names: tuple[str, ...]) -> Colum
         table = _read_csv(_body(lines, rows), types)
     except pa.ArrowInvalid:
         return None
-    if len(table) != len(rows):  # a quote that is not closed takes the next line in
-        return None
+    if len(table) != len(rows) or lines.text(int(rows[-1])).count('"') % 2:
+        return None  # a quote that is not closed takes the next line in, or ends with the file
     columns = dict(zip(names, map(_array, table.columns), strict=True))
     time_us, record = np.full(len(rows), NO_TIME), np.full(len(rows), NO_RECORD)
     if TIMESTAMP in columns:
         stamps = columns.pop(TIMESTAMP)
         time_us = _numpy(stamps.view(pa.int64()))
-        if stamps.null_count or time_us.min() < _FIRST_US or not _are_full_timestamps(lines, rows):
+        if stamps.null_count or time_us.min() < _FIRST_US or not _have_seconds(lines, rows):
             return None
     values = {name: _with_nan(column) for name, column in columns.items()}
     if RECORD in values:
@@ -171,12 +174,13 @@ def _read_at_once(lines: Lines, rows: IntArray, names: tuple[str, ...]) -> Colum
 def _body(lines: Lines, rows: IntArray) -> NDArray[np.uint8]:
     """The bytes of the rows, without those of lines between them."""
     low, high = rows[0], rows[-1] + 1
-    body = lines.raw[lines.starts[low] : lines.ends[high - 1]]
+    body: NDArray[np.uint8] = lines.raw[lines.starts[low] : lines.ends[high - 1]]
     if high - low == len(rows):
         return body
     chosen = np.zeros(high - low, np.bool_)
     chosen[rows - low] = True
-    return body[np.repeat(chosen, (lines.ends - lines.starts)[low:high])]
+    wanted: NDArray[np.uint8] = body[np.repeat(chosen, (lines.ends - lines.starts)[low:high])]
+    return wanted
 
 
 def _read_csv(body: NDArray[np.uint8], types: Sequence[pa.DataType]) -> pa.Table:
@@ -213,12 +217,11 @@ def _mask(column: pa.Array) -> BoolArray:
     return _numpy(column.cast(pa.uint8())).view(np.bool_)
 
 
-def _are_full_timestamps(lines: Lines, rows: IntArray) -> bool:
-    """Whether all rows begin with 19 characters of time; pyarrow takes `2016-08-30 00:06`, cut or not."""
+def _have_seconds(lines: Lines, rows: IntArray) -> bool:
+    """Whether all rows begin with a time down to seconds; pyarrow takes `2016-08-30 00:06` as well, cut or not."""
     starts = lines.starts[rows]
-    quoted = lines.raw[starts] == _QUOTE
-    following = lines.raw.take(starts + 19 + quoted, mode="clip")
-    return bool(np.all((following == np.where(quoted, _QUOTE, _COMMA)) | (following == _DOT)))
+    second_colon = starts + len("2016-08-30 00:06") + (lines.raw[starts] == _QUOTE)
+    return bool(np.all(lines.raw.take(second_colon, mode="clip") == _COLON))
 
 
 def _are_records(numbers: FloatArray) -> BoolArray:
@@ -242,7 +245,7 @@ def _read_by_column(
             numbers, valid = _numbers(column)
             wanted = "a number"
             if name == RECORD:
-                valid = _are_records(numbers)
+                valid = _are_records(numbers) & _mask(pc.match_substring_regex(column, r"\d"))  # TRUE is none
                 record = np.where(valid, numbers, NO_RECORD).astype(np.int64)
                 wanted = "a whole number below 2^32"
             elif code in _TEXT_PROCESSING and _is_text(column, valid):
@@ -306,8 +309,8 @@ def _texts(lines: Lines, rows: IntArray, columns: int) -> list[pa.Array]:
     """Lines of equally many fields as columns of text."""
     if not len(rows):
         return [pa.nulls(0, pa.string())] * columns
-    text = decode(_body(lines, rows).tobytes()).encode()
-    table = _read_csv(np.frombuffer(text, np.uint8), [pa.string()] * columns)
+    parts = [decode(line).encode() for line in _body(lines, rows).tobytes().splitlines(keepends=True)]
+    table = _read_csv(np.frombuffer(b"".join(parts), np.uint8), [pa.string()] * columns)
     return [_array(column) for column in table.columns]
 
 
