@@ -59,12 +59,10 @@ def smooth(series: np.uint64, time_s: ArrayLike, spacing_s: float) -> FloatArray
     knot = np.floor(position).astype(np.int64)
     x = position - knot
     first = int(knot.min()) - 1
-    values = normal(series, np.arange(first, int(knot.max()) + 3))
-    before = knot - 1 - first
-    curve = (
-        values[before] * (1 - x) ** 3
-        + values[before + 1] * (3 * x**3 - 6 * x**2 + 4)
-        + values[before + 2] * (-3 * x**3 + 3 * x**2 + 3 * x + 1)
-        + values[before + 3] * x**3
-    )
-    return np.asarray(curve * (_SPLINE_SCALE / 6))
+    values = normal(series, np.arange(first, int(knot.max()) + 3)) * (_SPLINE_SCALE / 6)
+    before, here, next_, after = values[:-3], values[1:-2], values[2:-1], values[3:]
+    # one cubic per knot interval
+    constant, linear = before + 4 * here + next_, 3 * (next_ - before)
+    square, cube = 3 * (before + next_) - 6 * here, after - before + 3 * (here - next_)
+    i = knot - 1 - first
+    return np.asarray(((cube[i] * x + square[i]) * x + linear[i]) * x + constant[i])

@@ -139,12 +139,10 @@ def plan(seed: int, name: str, air: Air) -> tuple[Fault, ...]:
     free = {group: np.ones(len(air.time_s), bool) for group in _GROUPS}
     faults: list[Fault] = []
     kinds = list(_KINDS)
-    for number, lexeme in enumerate(LEXEMES):
+    for lexeme in LEXEMES:
         drawn = uniform(key(seed, name, lexeme), 0)[0]
         variable = MEASURED[int(len(MEASURED) * drawn)]
-        kinds.append(
-            _Kind(lexeme, (variable,), "missing", 1, 0.9, (1, 100 if number else 10), sky="no shower")
-        )
+        kinds.append(_Kind(lexeme, (variable,), "missing", 1, 0.9, (1, 100), sky="no shower"))
     for kind in kinds:
         skies = _SKIES[kind.sky](air)
         for n in range(kind.tries):
@@ -152,8 +150,10 @@ def plan(seed: int, name: str, air: Air) -> tuple[Fault, ...]:
             happens, where, how_long, how_much = uniform(draws, np.arange(4))
             lasts_s = round(_between(kind.lasts_s, how_long))
             groups = {_GROUP_OF[variable] for variable in kind.variables}
+            if happens >= kind.share:
+                continue
             start = _room(np.logical_and.reduce([skies, *(free[group] for group in groups)]), lasts_s, where)
-            if happens >= kind.share or start is None:
+            if start is None:
                 continue
             for group in groups:
                 free[group][max(start - MARGIN_S, 0) : start + lasts_s + MARGIN_S] = False

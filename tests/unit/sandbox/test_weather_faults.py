@@ -1,6 +1,7 @@
 """Sensor faults: what they do, that all else stays sound, and that a quality check can find them."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from sandbox.weather import Fault, WeatherWorld
-from sandbox.weather.faults import BATTERY_FAILURE, LEXEMES, MEASURED, SHADED, SPIKE, STEP, STUCK
+from sandbox.weather.faults import BATTERY_FAILURE, LEXEMES, MEASURED, SHADED, SPIKE, STEP, STUCK, plan
 from sandbox.weather.instruments import Values
 from skyledger.weather import variables as v
 
@@ -62,6 +63,21 @@ def test_only_values_under_the_mask_are_changed(day: date) -> None:
     for fault in doubted_only:
         at = slice(*np.searchsorted(time_s, (fault.first_utc_s, fault.last_utc_s + 1)))
         assert np.array_equal(shown[fault.variable][at], sound[fault.variable][at])
+
+
+def test_a_direction_gets_stuck_only_while_the_wind_blows() -> None:
+    """In a calm it stands still by nature, and no check objects."""
+    air = WORLD.air(np.arange(*WORLD._bounds(DAYS[0])))
+    blows = np.repeat([0.1, 1.0], 43_200)  # a calm morning
+    air = replace(air, eastward_m_s=air.eastward_m_s * blows, northward_m_s=air.northward_m_s * blows)
+    stuck = [
+        fault
+        for n in range(15)
+        for fault in plan(n, "day", air)
+        if (fault.kind, fault.variable) == (STUCK, v.WIND_DIRECTION)
+    ]
+    assert len(stuck) > 3
+    assert min(fault.first_utc_s for fault in stuck) >= air.time_s[43_200]
 
 
 def test_every_row_of_a_fault_is_changed() -> None:

@@ -305,6 +305,7 @@ def test_the_clock_jumps_and_is_put_right(seconds: int) -> None:
     stamps = [datetime.fromisoformat(line[1:20].decode()) for line in found]
     steps = Counter((b - a).total_seconds() for a, b in pairwise(stamps))
     assert steps == {1: 3597, 1 + seconds: 1, 1 - seconds: 1}
+    assert [(b - a).total_seconds() for a, b in pairwise(stamps)].index(1 + seconds) == 1799  # into row 1800
     assert [int(x.split(b",")[1]) for x in found] == [int(x.split(b",")[1]) for x in lines(hour_with())]
 
 
