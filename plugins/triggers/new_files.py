@@ -84,7 +84,8 @@ class NewFilesTrigger(BaseEventTrigger):
             except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
                 failures += 1
                 failing_since = failing_since or _shown(time.time_ns() // 1000)
-                wait_s = max(self.poll_interval, min(self.poll_interval * 2**failures, LONGEST_WAIT_S))
+                longer = 2.0 ** min(failures, 20)  # a station may be down for months: no overflow
+                wait_s = max(self.poll_interval, min(self.poll_interval * longer, LONGEST_WAIT_S))
                 self.log.warning(
                     "%s has not been readable since %s (look %d): %s. Next look in %.0f s",
                     self._inbox,
