@@ -105,7 +105,8 @@ class Geostreams:
         _MASKING.secrets.update(self._secrets)
         read_timeout_s = float(connection.extra.get("timeout_s") or READ_TIMEOUT_S)
         self._http = urllib3.PoolManager(
-            retries=False,  # ours know what may be repeated; and urllib3's would name the whole address
+            # ours know what may be repeated; urllib3's would name the whole address, and follow to other servers
+            retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
             cert_reqs="CERT_REQUIRED" if verify_tls(connection) else "CERT_NONE",
             ca_certs=connection.extra.get("ca_file") or None,
@@ -286,7 +287,6 @@ class Geostreams:
                 f"{self._url}/{path}" + (f"?{query}" if query else ""),
                 headers=self._headers | ({"Content-Type": "application/json"} if body else {}),
                 body=json.dumps(body, allow_nan=False).encode() if body else None,
-                redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             failure = broken_off(what, error)
