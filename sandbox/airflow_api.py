@@ -26,7 +26,7 @@ class AirflowApi:
         self._url = url
         self._login = {"username": user, "password": password}
         self._token = ""
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=60))
+        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=120))
 
     def get(self, path: str) -> Any:
         """GET below /api/v2."""
