@@ -303,3 +303,11 @@ def test_irrigation_days_are_litres_by_area(weather_db, tmp_path):
             litres = gallons * 3.785411784
             assert bins.variables[v.IRRIGATION].value[0] == pytest.approx(litres / 1000)
             assert bins.variables[v.IRRIGATION_FLUX].value[0] == pytest.approx(litres / 2000 / 86_400)
+
+
+def test_a_total_of_a_whole_day_waits_for_no_later_row(weather_db, tmp_path):
+    station = WeatherStation(weather_db, tmp_path, "UA-MAC-IRRIGATION")
+    morning = station.after(DAY, 6)
+    Irrigation(first_day=DAY).append(station.inbox, morning)
+    station.register(now=morning)
+    assert station.make(now=morning).state == "stored"

@@ -124,7 +124,9 @@ def plan_days(
                 rows=found[day][0],
                 n_expected=n_expected,
                 files=begun.get(day, 0),
-                later_row_seen=latest_us >= logger_bounds(made_by, day)[1],
+                # a row of a whole interval is written when that is over: no later one is needed
+                later_row_seen=made_by.columns.time_stamp == "interval_start"
+                or latest_us >= logger_bounds(made_by, day)[1],
                 over=now >= until,
             )
             if state is DayState.WAITING and (mode in (Mode.MISSING, Mode.STALE) or not found[day][0]):
