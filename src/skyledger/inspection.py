@@ -154,7 +154,7 @@ def _series(block: Block) -> tuple[str, str]:
 
 def _interval_s(blocks: Sequence[Block]) -> float:
     """The most frequent time step."""
-    steps = np.concatenate([np.empty(0, np.int64), *(np.diff(block.time_us) for block in blocks)])
+    steps = np.diff(np.sort(np.concatenate([np.empty(0, np.int64), *(block.time_us for block in blocks)])))
     found, counts = np.unique(steps[steps > 0], return_counts=True)
     return float(found[np.argmax(counts)]) / 1e6 if len(found) else 1.0
 
@@ -197,9 +197,9 @@ def _exact_sum(values: FloatArray) -> float | None:
 def _history(records: Records) -> Iterator[str]:
     """What happened between the rows, in sentences."""
     if records.out_of_order:
-        yield f"{records.out_of_order} rows out of order"
+        yield f"rows out of order: {records.out_of_order}"
     if records.conflicts:
-        yield f"{records.conflicts} rows replaced by a later delivery with other values"
+        yield f"rows replaced by a later delivery with other values: {records.conflicts}"
     for before, after in pairwise(records.segments):
         yield f"the header changes at {_iso(after.first_us)}: {_changes(before.header, after.header)}"
     yield from _some([f"{_iso(event.time_us)}: {event.kind}: {event.text}" for event in records.events])

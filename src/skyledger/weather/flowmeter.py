@@ -76,7 +76,7 @@ def _row(line: str, names: list[str]) -> tuple[int, float]:
     """Time [us since 1970] and volume, NaN where blank. Raises ValueError saying what is wrong."""
     fields = next(csv.reader([line], skipinitialspace=True, strict=True), [])
     at = names.index(ACTUAL)
-    if not any(names[at + 1 :]):
+    if len(fields) > at and not any(names[at + 1 :]):
         fields[at:] = [
             ",".join(fields[at:]).rstrip(", ")
         ]  # thousands separators may stand there without quotes

@@ -129,60 +129,35 @@ def assemble(
     pieces.sort(key=lambda piece: int(piece.time_us[0]))  # files are seldom delivered in any other order
     headers, segment_of = _segments(pieces, notes)
 
-    time_us = _joined(piece.time_us for piece in pieces)
-    record = _joined(piece.block.record[piece.rows] for piece in pieces)
-    line = _joined(piece.block.line[piece.rows] for piece in pieces)
-    number = np.repeat(np.arange(len(pieces)), [piece.size for piece in pieces])  # which piece a row is of
-    file_of = np.array([piece.file for piece in pieces], np.int64)
-    values = {
-        name: _column(pieces, name) for name in dict.fromkeys(n for p in pieces for n in p.block.values)
-    }
-
-    step = np.diff(time_us)
-    kept: IntArray | slice = slice(None)
-    changed = np.empty(0, np.int64)
-    duplicates = out_of_order = 0
-    if not np.all(step > 0):
-        late = (step < 0) & (np.diff(number) == 0) & (_record_steps(record) <= 0)
-        out_of_order = int(np.count_nonzero(late))
-        order = np.lexsort((line, file_of[number], record, time_us))
-        same = (np.diff(time_us[order]) == 0) & (np.diff(record[order]) == 0)
-        before, after = order[:-1][same], order[1:][same]
-        equal = _equal_payload(values, before, after) & _equal_texts(pieces, number, line, before, after)
-        units = [(header.names, header.units) for header in headers]
-        meaning = (
-            np.array([units.index(unit) for unit in units], np.int64)[segment_of] if pieces else segment_of
-        )
-        equal &= meaning[number[before]] == meaning[number[after]]
-        duplicates = int(np.count_nonzero(equal))
-        last = np.append(~same, True)
-        kept = order[last]
-        row_of = np.cumsum(np.append(0, last[:-1]))  # where the row that is kept for each row will be
-        changed = row_of[:-1][same][~equal]
-
-    time_us, record, line, number = time_us[kept], record[kept], line[kept], number[kept]
+    rows = _stack(pieces, segment_of)
+    distinct = _distinct(rows, headers)
+    kept = distinct.kept
+    time_us, record, segment = rows.time_us[kept], rows.record[kept], rows.segment[kept]
+    has_rows = (
+        np.bincount(segment, minlength=len(headers)) > 0
+    )  # another delivery may have replaced all of one
+    segment = (np.cumsum(has_rows) - 1)[segment]
+    headers = [header for header, used in zip(headers, has_rows, strict=True) if used]
     suspect = np.zeros(len(time_us), np.bool_)
-    suspect[changed] = True
+    suspect[distinct.conflicts] = True
     epoch, gaps, events = _classify(time_us, record, round(interval_s * 1e6), suspect)
-    events[:0] = [
-        ("conflict", int(time_us[row]), f"record {record[row]}: another payload was delivered later")
-        for row in np.unique(changed).tolist()
+    events += [
+        ("conflict", int(time_us[row]), f"record {record[row]}: another payload was delivered before")
+        for row in np.unique(distinct.conflicts).tolist()
     ]
-    used = np.unique(segment_of[np.bincount(number, minlength=len(pieces)) > 0])
-    segment = np.searchsorted(used, segment_of)[number]
     return Records(
         time_us=time_us,
         record=record,
         epoch=epoch,
         suspect=suspect,
-        file=file_of[number],
-        line=line,
+        file=rows.file[kept],
+        line=rows.line[kept],
         segment=segment,
-        segments=tuple(_segment(headers[j], time_us[segment == i]) for i, j in enumerate(used.tolist())),
-        values={name: column[kept] for name, column in values.items()},
-        duplicates=duplicates,
-        conflicts=len(changed),
-        out_of_order=out_of_order,
+        segments=tuple(_segment(header, time_us[segment == i]) for i, header in enumerate(headers)),
+        values={name: column[kept] for name, column in rows.values.items()},
+        duplicates=distinct.duplicates,
+        conflicts=len(distinct.conflicts),
+        out_of_order=distinct.out_of_order,
         gaps=tuple(gaps),
         events=_first_of_each_kind(events, notes),
         notes=tuple(notes),
@@ -232,8 +207,36 @@ def _segment(header: Header, times: IntArray) -> Segment:
     return Segment(header, int(times[0]), int(times[-1]), len(times))
 
 
-def _joined(arrays: Iterable[IntArray]) -> IntArray:
-    parts = list(arrays)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of all pieces, one piece after the other."""
+
+    pieces: Sequence[_Piece]
+    piece: IntArray
+    time_us: IntArray
+    record: IntArray
+    file: IntArray
+    line: IntArray
+    segment: IntArray
+    values: dict[str, FloatArray]
+
+
+def _stack(pieces: Sequence[_Piece], segment_of: IntArray) -> _Rows:
+    sizes = [piece.size for piece in pieces]
+    names = dict.fromkeys(name for piece in pieces for name in piece.block.values)
+    return _Rows(
+        pieces,
+        piece=np.repeat(np.arange(len(pieces)), sizes),
+        time_us=_joined([piece.time_us for piece in pieces]),
+        record=_joined([piece.block.record[piece.rows] for piece in pieces]),
+        file=np.repeat(np.array([piece.file for piece in pieces], np.int64), sizes),
+        line=_joined([piece.block.line[piece.rows] for piece in pieces]),
+        segment=np.repeat(segment_of, sizes),
+        values={name: _column(pieces, name) for name in names},
+    )
+
+
+def _joined(parts: Sequence[IntArray]) -> IntArray:
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
@@ -246,35 +249,61 @@ def _column(pieces: Sequence[_Piece], name: str) -> FloatArray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Distinct:
+    """Which rows stay."""
+
+    kept: IntArray | slice  # sorted by (time, record)
+    conflicts: IntArray  # index into the rows kept, once for every other payload
+    duplicates: int
+    out_of_order: int
+
+
+def _distinct(rows: _Rows, headers: Sequence[Header]) -> _Distinct:
+    """Of each key the row delivered last."""
+    if np.all(np.diff(rows.time_us) > 0):
+        return _Distinct(slice(None), np.empty(0, np.int64), 0, 0)
+    order = np.lexsort((rows.line, rows.file, rows.record, rows.time_us))
+    is_same = (np.diff(rows.time_us[order]) == 0) & (np.diff(rows.record[order]) == 0)
+    is_equal = _have_equal_payload(rows, headers, order[:-1][is_same], order[1:][is_same])
+    kept = order[np.append(~is_same, True)]
+    kept_for = np.cumsum(np.append(0, ~is_same[:-1]))  # which of those kept stands for a row and its next
+    delivered = np.sort(kept)
+    is_late = (np.diff(rows.time_us[delivered]) < 0) & (np.diff(rows.piece[delivered]) == 0)
+    return _Distinct(
+        kept,
+        conflicts=kept_for[is_same][~is_equal],
+        duplicates=int(np.count_nonzero(is_equal)),
+        out_of_order=int(np.count_nonzero(is_late & (_record_steps(rows.record[delivered]) <= 0))),
+    )
+
+
+def _have_equal_payload(
+    rows: _Rows, headers: Sequence[Header], before: IntArray, after: IntArray
+) -> BoolArray:
+    """Whether pairs of rows say the same, in the same units."""
+    schemas = [(header.names, header.units) for header in headers]
+    schema = np.array([schemas.index(found) for found in schemas], np.int64)
+    equal: BoolArray = schema[rows.segment[before]] == schema[rows.segment[after]]
+    for column in rows.values.values():
+        old, new = column[before], column[after]
+        equal &= (old == new) | (np.isnan(old) & np.isnan(new))
+    if any(piece.block.texts for piece in rows.pieces):
+        pairs = zip(before.tolist(), after.tolist(), strict=True)
+        equal &= np.array([_texts(rows, old) == _texts(rows, new) for old, new in pairs], np.bool_)
+    return equal
+
+
+def _texts(rows: _Rows, row: int) -> dict[str, str | None]:
+    block = rows.pieces[rows.piece[row]].block
+    index = int(np.searchsorted(block.line, rows.line[row]))
+    return {name: column[index] for name, column in block.texts.items()}
+
+
 def _record_steps(record: IntArray) -> IntArray:
     """Steps modulo 2^32, as signed numbers: 1 from 4294967295 to 0, -1 back."""
     half = RECORD_MODULUS // 2
     return (np.diff(record) + half) % RECORD_MODULUS - half
-
-
-def _equal_payload(values: dict[str, FloatArray], before: IntArray, after: IntArray) -> BoolArray:
-    equal = np.ones(len(before), np.bool_)
-    for column in values.values():
-        old, new = column[before], column[after]
-        equal &= (old == new) | (np.isnan(old) & np.isnan(new))
-    return equal
-
-
-def _equal_texts(
-    pieces: Sequence[_Piece], number: IntArray, line: IntArray, before: IntArray, after: IntArray
-) -> BoolArray:
-    equal = np.ones(len(before), np.bool_)
-    if not any(piece.block.texts for piece in pieces):
-        return equal
-
-    def texts(row: int) -> dict[str, str | None]:
-        block = pieces[number[row]].block
-        at = int(np.searchsorted(block.line, line[row]))
-        return {name: column[at] for name, column in block.texts.items()}
-
-    for i, (old, new) in enumerate(zip(before.tolist(), after.tolist(), strict=True)):
-        equal[i] = texts(old) == texts(new)
-    return equal
 
 
 def _classify(

@@ -160,16 +160,20 @@ def read(data: bytes, name: str, *, missing_codes: tuple[float, ...] = MISSING_C
     ):
         return LoggerFile(name, (), (), truncated=True, notes=(_CUT,))
     if not lines.headers or lines.headers[0] != first:
-        raise FormatError(f"{name}: line {first + 1}: {_wrong_type(data, lines.text(first))}")
+        raise FormatError(f"{name}: line {first + 1}: {_wrong_type(lines.text(first))}")
     blocks: list[Block] = []
     rejected: list[RejectedLine] = []
     truncated = False
     for start, end in zip(lines.headers, [*lines.headers[1:], len(lines)], strict=True):
+        is_last = end == len(lines)
+        if is_last and data.endswith(b","):  # an empty last value is possible, a cut is likelier
+            truncated, end = True, end - 1
         body = min(start + _HEADER_LINES, end)
         try:
             header = _header(lines, start, body)
         except FormatError as error:
-            if body == len(lines) and (body - start < _HEADER_LINES or not lines.is_terminated):
+            is_unfinished = body - start < _HEADER_LINES or (body == len(lines) and not lines.is_terminated)
+            if is_last and is_unfinished and "TOA5" in lines.text(start)[:5]:
                 truncated = True  # the header is still being written
             elif start == first:
                 raise FormatError(f"{name}: {error}") from error
@@ -177,8 +181,6 @@ def read(data: bytes, name: str, *, missing_codes: tuple[float, ...] = MISSING_C
                 reason = f"below a broken header: {error}"
                 rejected += [lines.reject(i, reason) for i in range(start, end) if not lines.blank[i]]
             continue
-        if body < end == len(lines) and data.endswith(b","):  # an empty last value may be; a cut is likelier
-            truncated, end = True, end - 1
         columns, bad = read_rows(lines, body, end, header.names, header.processing)
         number = int(lines.number[start])
         blocks.append(
@@ -261,14 +263,12 @@ def _runs(lines: IntArray) -> list[IntArray]:
     return np.split(lines, np.flatnonzero(np.diff(lines) != 1) + 1)
 
 
-def _wrong_type(data: bytes, line: str) -> str:
-    if b"<csixml" in data[:1000].lower():
-        kind = "CSIXML"
-    elif match := re.match(r'"?(TO\w{2,4})"?,', line):
-        kind = match[1]
-    else:
-        return f'not a TOA5 file: begins with {line[:60]!r}; expected "TOA5" and the station'
-    return f"file type {kind} is not read; expected TOA5 (convert it with LoggerNet's CardConvert)"
+def _wrong_type(line: str) -> str:
+    if match := re.match(r'"?(TO\w{2,4})"?,', line):
+        return f"file type {match[1]} is not read; expected TOA5 (LoggerNet's CardConvert makes it)"
+    if "<?xml" in line:
+        return "file type CSIXML is not read; expected TOA5"
+    return f'not a TOA5 file: begins with {line[:60]!r}; expected "TOA5" and the station'
 
 
 def _header(lines: Lines, start: int, end: int) -> Header:
@@ -280,8 +280,8 @@ def _header(lines: Lines, start: int, end: int) -> Header:
             rows.append(tuple(next(csv.reader([lines.text(index)], strict=True), ())))
         except csv.Error as error:
             raise FormatError(f"line {first + len(rows)}: {error}: {lines.text(index)[:200]!r}") from error
-    if rows[0][0] != "TOA5":
-        raise FormatError(f"line {first}: file type {rows[0][0]!r} is not read; expected 'TOA5'")
+    if rows and rows[0][0] != "TOA5":
+        raise FormatError(f"line {first}: {_wrong_type(lines.text(start))}")
     if len(rows) < _HEADER_LINES:
         raise FormatError(f"line {first}: header of {len(rows)} lines; expected {_HEADER_LINES}")
     if len(rows[0]) != STATION_LINE_FIELDS:
