@@ -317,10 +317,10 @@ def _texts(lines: Lines, rows: IntArray, columns: int) -> list[pa.Array]:
 def _times(column: pa.Array) -> tuple[IntArray, BoolArray]:
     """Microseconds since 1970, and where they are known."""
     matches = pc.match_substring_regex(column, TIME_PATTERN)
-    stamps = pc.replace_substring_regex(column.filter(matches), r"(\.\d{6})\d+$", r"\1")
+    stamps = column.filter(matches)
     try:
         found = _numpy(stamps.cast(pa.timestamp("us")).view(pa.int64()))
-    except pa.ArrowInvalid:  # 30 February
+    except pa.ArrowInvalid:  # 30 February, or more than six digits of a second
         found = np.array([_microseconds(stamp) for stamp in stamps.to_pylist()], np.int64)
     times = np.full(len(column), NO_TIME)
     times[_mask(matches)] = found

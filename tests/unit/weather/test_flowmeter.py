@@ -48,9 +48,9 @@ def test_the_header_may_stand_in_any_line(lines_above: int) -> None:
 
 
 def test_the_last_field_name_does_not_keep_the_line_end() -> None:
-    for header in (HEADER, "Date Time,Actual\n", 'Zone, "Actual" ,Date Time\r\n'):
+    for header in (HEADER, "\ufeff" + HEADER, "Date Time,Actual\n", 'Zone, "Actual" ,Date Time\r\n'):
         row = "1,1250,08/30/2016 00:00" if header.startswith("Zone") else "08/30/2016 00:00,1250"
-        assert volumes(row, header=header) == [1250]
+        assert read(f"{header}{row}\r\n").blocks[0].values["Actual"].tolist() == [1250]
 
 
 def test_decimals_thousands_separators_and_quotes_are_read() -> None:

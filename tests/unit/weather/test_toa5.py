@@ -279,6 +279,13 @@ def test_a_last_line_that_was_cut_is_dropped_and_the_file_is_still_growing() -> 
         assert "still growing" in found.notes[0]
 
 
+def test_a_last_line_cut_within_quotes_is_dropped_too() -> None:
+    lines = [row(START + timedelta(seconds=i), i, 20, 2.45, '"0.25"') for i in range(3)]
+    found = read(file(lines).rstrip()[:-2])
+    assert found.truncated
+    assert found.rows == 2
+
+
 def test_a_good_last_line_without_line_end_is_kept_and_told() -> None:
     found = read(file(rows(5)).rstrip())
     assert found.rows == 5
@@ -342,6 +349,20 @@ def test_below_a_header_that_is_broken_rows_are_rejected_with_the_reason_and_the
         in found.rejected[0].reason
     )
     assert found.blocks[1].line.tolist() == [18, 19]
+
+
+def test_a_header_that_is_cut_by_the_next_one_is_broken_and_not_still_being_written() -> None:
+    found = read(file(rows(3)) + b"".join(header().splitlines(keepends=True)[:2]) + file(rows(2)))
+    assert not found.truncated
+    assert [bad.line for bad in found.rejected] == [8, 9]
+    assert found.rejected[0].reason == "below a broken header: line 8: header of 2 lines; expected 4"
+
+
+def test_a_mark_of_utf8_in_front_of_a_later_header_is_no_bad_line() -> None:
+    found = read(file(rows(3)) + b"\xef\xbb\xbf" + file(rows(2)))
+    assert [len(b.line) for b in found.blocks] == [3, 2]
+    assert found.blocks[1].line.tolist() == [12, 13]
+    assert found.rejected == ()
 
 
 def test_rows_of_another_type_in_the_middle_are_not_read_by_the_header_before() -> None:
