@@ -49,7 +49,7 @@ def plan_days(context: Any) -> list[dict[str, str]]:
     """
     from skyledger.ledger import Mode
     from skyledger.weather.plan import plan_days
-    from skyledger.weather.publish import plan_publishing
+    from skyledger.weather.publish import unpublished_days
 
     params, now = context["params"], datetime.now(UTC)
     first, last = _asked_days(context)
@@ -63,10 +63,9 @@ def plan_days(context: Any) -> list[dict[str, str]]:
                 log.info("%s", waiting)
             made = {(item.partition_key, station.station) for item in plan.work.items}
             made |= {(key, station.station) for _, key in plan.work.empty}
-            if station.geostreams:
-                publishing = plan_publishing(session, station, first, last)
-                log.info("%s", publishing.describe())
-                made |= {(item.partition_key, station.station) for item in publishing.items}
+            unpublished = unpublished_days(session, station, first, last)
+            log.info("%s: %d days to publish", station.station, len(unpublished))
+            made |= {(day.isoformat(), station.station) for day in unpublished}
             todo |= made
     if params["dry_run"]:
         return []

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import time
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,14 +19,21 @@ import pytest
 
 from sandbox import processes
 from sandbox.airflow import PrivateAirflow, living
+from sandbox.geostreams import GeostreamsReceiver
+from sandbox.sftp import SftpServer
 from sandbox.sinks import HttpSink, MailSink
+from sandbox.weather import WeatherWorld
+from skyledger import migrations
 from skyledger.connections import to_environment
+from skyledger.warehouse import Warehouse
 from tests.flows.conftest import DAGS, UNITS, Network, fill
 from tests.support.telegrams import content, days
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 DAG = "carbosense_telegrams_ingest"
+WEATHER_DAG = "weather_station_publish"
+WEATHER_DAY = date(2022, 6, 14)
 PROBE_DAGS = Path(__file__).with_name("probe_dags")
 APPRISE_PASSWORD = secrets.token_urlsafe(12)
 FIRST_DAY, SECOND_DAY, LAST_DAY = (day.isoformat() for day in days(3))
@@ -50,19 +58,34 @@ def live(mariadb, influxdb, tmp_path_factory):
         "wrong_db_password": replace(database, password=secrets.token_urlsafe(18)),
         "db_away": replace(database, port=1),
     }
+    weather_name = f"{name}_weather"
+    weather = mariadb.create_database(weather_name, weather_name, conn_id="weather_db")
+    migrations.upgrade("weather", Warehouse(weather).url)
     spoken = replace(database, password=secrets.token_urlsafe(18))  # incident_probe says it aloud
     connections = {"carbosense_db": database, "carbosense_influx": influx, "spoken": spoken, **broken}
     network: Network = fill(database, influx)
-    with MailSink() as mail, HttpSink() as http:
+    with (
+        MailSink() as mail,
+        HttpSink() as http,
+        SftpServer(folder / "station", folder / "sshd") as sftp,
+        GeostreamsReceiver() as receiver,
+    ):
+        connections |= {c.conn_id: c for c in (weather, sftp.connection, receiver.connection)}
         environment = dict(to_environment(replace(c, conn_id=key)) for key, c in connections.items())
         environment |= {
             "AIRFLOW_CONN_SMTP_DEFAULT": mail.connection,
             "SKYLEDGER_ALERT_EMAIL": "ops@net.example",
+            "SKYLEDGER_DATA": str(folder / "data"),
             "SKYLEDGER_ALERT_APPRISE": f"json://ops:{APPRISE_PASSWORD}@127.0.0.1:{http.port}/alerts",
         }
         home = folder / "airflow"
         airflow = PrivateAirflow(home, environment, dags_folder=folder / "dags").start()
-        everything = {p for c in connections.values() for p in (c.password, c.extra.get("token")) if p}
+        everything = {
+            secret
+            for c in connections.values()
+            for secret in (c.password, c.extra.get("token"), c.extra.get("private_key"))
+            if secret
+        }
         try:
             yield SimpleNamespace(
                 airflow=airflow,
@@ -71,12 +94,16 @@ def live(mariadb, influxdb, tmp_path_factory):
                 mail=mail,
                 http=http,
                 home=home,
+                sftp=sftp,
+                receiver=receiver,
+                weather=Warehouse(weather),
                 secrets=everything | {APPRISE_PASSWORD},
                 spoken=spoken.password,
             )
         finally:
             airflow.stop()
     mariadb.drop_database(name, name)
+    mariadb.drop_database(weather_name, weather_name)
     influxdb.drop_database(name, name)
 
 
@@ -180,6 +207,26 @@ def test_one_message_per_incident_and_one_on_recovery_from_every_process(live):
     probe("incident_probe", "die", "failed", "stopped: run failed")  # from the DAG processor alone
     probe("incident_probe", "fail", "failed")
     assert [post["title"] for post in live.http.posts] == [mail["subject"] for mail in live.mail.mails]
+
+
+def test_files_on_a_station_start_a_run_that_publishes_their_day(live):
+    live.api.wait_for_dag(WEATHER_DAG)
+    inbox = live.sftp.root / "weather"
+    WeatherWorld(defects="demo").write_files(inbox, WEATHER_DAY, WEATHER_DAY, lead_in=True)
+    deadline = time.monotonic() + 240
+    published = 0
+    while not published and time.monotonic() < deadline:
+        for run in live.api.get(f"/dags/{WEATHER_DAG}/dagRuns")["dag_runs"]:
+            assert live.api.wait(WEATHER_DAG, run["dag_run_id"]) == "success"
+            if run["run_type"] == "asset_triggered":
+                published = len(live.receiver.points("UA-MAC Weather (5 min bins)"))
+        time.sleep(1)
+    assert published >= 288
+    with live.weather.session() as session:
+        days = session.query(
+            "SELECT CAST(`day` AS CHAR), bins, coverage > 0.999 FROM station_day WHERE coverage > 0.9"
+        )
+    assert days == [(str(WEATHER_DAY), 288, 1)]
 
 
 def test_no_secret_is_left_anywhere(live):
