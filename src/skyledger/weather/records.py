@@ -133,9 +133,8 @@ def assemble(
     distinct = _distinct(rows, headers)
     kept = distinct.kept
     time_us, record, segment = rows.time_us[kept], rows.record[kept], rows.segment[kept]
-    has_rows = (
-        np.bincount(segment, minlength=len(headers)) > 0
-    )  # another delivery may have replaced all of one
+    # A later delivery with another header may have replaced all rows of a segment.
+    has_rows = np.bincount(segment, minlength=len(headers)) > 0
     segment = (np.cumsum(has_rows) - 1)[segment]
     headers = [header for header, used in zip(headers, has_rows, strict=True) if used]
     suspect = np.zeros(len(time_us), np.bool_)

@@ -46,6 +46,7 @@ from skyledger.weather.toa5_rows import (
 __all__ = [
     "DAY_US",
     "EPOCH",
+    "MAX_BAD_SHARE",
     "MISSING_CODES",
     "NO_RECORD",
     "NO_TIME",
