@@ -40,7 +40,17 @@ MAPPINGS = sorted((CONFIG_DIR / "carbosense" / "telegrams").glob("*.yaml"))
 @pytest.fixture
 def url(carbosense_db: Connection) -> URL:
     """An empty database, whose own character set the tables must not inherit."""
-    url = Warehouse(carbosense_db).url
+    return in_latin1(carbosense_db)
+
+
+@pytest.fixture(params=migrations.networks())
+def each(request: pytest.FixtureRequest) -> tuple[str, URL]:
+    """Every network with an empty database, as `url`."""
+    return request.param, in_latin1(request.getfixturevalue(f"{request.param}_db"))
+
+
+def in_latin1(connection: Connection) -> URL:
+    url = Warehouse(connection).url
     run(create_engine(url, poolclass=NullPool), f"ALTER DATABASE `{url.database}` CHARACTER SET latin1")
     return url
 
@@ -84,20 +94,22 @@ def test_upgrade_makes_all_tables_and_tells_what_it_applied(url: URL) -> None:
     assert tables(url) == LEDGER_TABLES | METADATA_TABLES | TELEGRAM_TABLES | {"alembic_version"}
 
 
-def test_a_second_upgrade_does_nothing(url: URL) -> None:
-    migrations.upgrade("carbosense", url)
+def test_a_second_upgrade_does_nothing(each: tuple[str, URL]) -> None:
+    network, url = each
+    migrations.upgrade(network, url)
     before = structure(url)
-    assert migrations.upgrade("carbosense", url) == []
+    assert migrations.upgrade(network, url) == []
     assert structure(url) == before
 
 
-def test_up_down_up_gives_the_same_tables(url: URL) -> None:
-    migrations.upgrade("carbosense", url)
+def test_up_down_up_gives_the_same_tables(each: tuple[str, URL]) -> None:
+    network, url = each
+    applied = migrations.upgrade(network, url)
     before = structure(url)
-    assert migrations.downgrade("carbosense", url, "base") == list(reversed(ALL))
+    assert migrations.downgrade(network, url, "base") == list(reversed(applied))
     assert tables(url) == {"alembic_version"}
-    assert migrations.current("carbosense", url) is None
-    assert migrations.upgrade("carbosense", url) == ALL
+    assert migrations.current(network, url) is None
+    assert migrations.upgrade(network, url) == applied
     assert structure(url) == before
 
 
@@ -177,10 +189,11 @@ def test_errors_of_the_server_have_a_kind_and_hide_the_password(url: URL) -> Non
     assert secret not in f"{refused.value!r} {away.value!r}"
 
 
-def test_every_table_and_column_has_a_comment(engine: Engine) -> None:
-    inspector = inspect(engine)
+def test_every_table_and_column_has_a_comment(each: tuple[str, URL]) -> None:
+    migrations.upgrade(*each)
+    inspector = inspect(create_engine(each[1], poolclass=NullPool))
     names = set(inspector.get_table_names()) - {"alembic_version"}
-    assert len(names) == len(LEDGER_TABLES | METADATA_TABLES | TELEGRAM_TABLES)
+    assert names > LEDGER_TABLES
     lacking = [name for name in names if not inspector.get_table_comment(name)["text"]]
     lacking += [
         f"{name}.{column['name']}"
@@ -191,9 +204,10 @@ def test_every_table_and_column_has_a_comment(engine: Engine) -> None:
     assert lacking == []
 
 
-def test_every_table_is_transactional_and_holds_any_character(engine: Engine) -> None:
+def test_every_table_is_transactional_and_holds_any_character(each: tuple[str, URL]) -> None:
+    migrations.upgrade(*each)
     found = rows(
-        engine,
+        create_engine(each[1], poolclass=NullPool),
         "SELECT TABLE_NAME, ENGINE, TABLE_COLLATION FROM information_schema.TABLES "
         "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME <> 'alembic_version'",
     )

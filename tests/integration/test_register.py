@@ -236,7 +236,7 @@ def test_a_file_with_too_many_bad_lines_fails_until_it_is_corrected(world):
     )
     assert "line 15" in message
     assert summary.problems == [f"a.dat: failed: {message}"]
-    assert len(of_day(world, DAY)) == 1
+    assert len(of_day(world, DAY)) == inventory(world)[0].files == 1
     world.put("a.dat", good, age_s=2000)
     world.register()
     assert [state for (state,) in world.files("state")] == ["registered", "failed", "registered"]
@@ -401,6 +401,14 @@ def test_what_a_killed_run_has_written_is_taken_up(world):
     world.put("a.dat", longer, age_s=1000)
     assert world.register().grown == 1
     assert world.raw() == {f"{RAW}/2016-08-30/a.dat": longer}
+
+
+def test_a_rotated_file_is_known_as_such_also_when_the_raw_store_was_lost(world):
+    world.put("a.dat", toa5(HOUR, 30))
+    world.register()
+    (world.data_root / RAW / "2016-08-30" / "a.dat").unlink()
+    world.put("a.dat", toa5(HOUR, 60, value=26.0), age_s=1000)
+    assert world.register().rotated == 1
 
 
 def test_irrigation_totals_are_registered_by_their_own_reader(weather_db, tmp_path):

@@ -13,6 +13,8 @@ import pytest
 from triggers import new_files
 from triggers.new_files import NewFilesTrigger
 
+LONGEST_WATCH_S = 60
+
 
 class _EnoughError(Exception):
     """The last look is over."""
@@ -50,8 +52,9 @@ def watch(
         watched.looks.append([])
 
     async def run() -> None:
-        async for event in trigger.run():
-            watched.looks[-1].append(event.payload)
+        async with asyncio.timeout(LONGEST_WATCH_S):  # else a watch that never waits would never end
+            async for event in trigger.run():
+                watched.looks[-1].append(event.payload)
         pytest.fail("the trigger returned: the triggerer would start it again at once")
 
     with monkeypatch.context() as patched, suppress(_EnoughError):
