@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -310,6 +311,17 @@ def test_a_connection_that_breaks_while_a_file_is_read_is_unavailable(sftp_serve
             inbox.read(listed)
         with pytest.raises(SourceUnavailable):
             inbox.listing("*")
+
+
+def test_a_station_that_falls_silent_is_given_up_in_the_end(sftp_server, connection, monkeypatch):
+    monkeypatch.setattr(inbox_module, "KEEPALIVE_S", 0.1)
+    with open_inbox(connection, "weather", Path("/nowhere")) as inbox:
+        inbox.listing("*")
+        for pid in processes.descendants(sftp_server.pid):
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(SourceUnavailable):
+            inbox.listing("*")
+    sftp_server.stop()
 
 
 def test_the_servers_keys_are_for_its_owner_only(sftp_server):

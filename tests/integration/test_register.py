@@ -9,6 +9,8 @@ from skyledger import inbox as inbox_module
 from skyledger.errors import SourceError, SourceUnavailable, StorageError
 from skyledger.inbox import LocalInbox, open_inbox
 from skyledger.weather import register as register_module
+from skyledger.weather import toa5 as toa5_reader
+from skyledger.weather.content import READERS
 from skyledger.weather.register import DayInventory, day_inventory, files_of_day
 from tests.support.logger_files import SETTLE_S, Registry, at, body, name_of, station_with, toa5
 
@@ -217,6 +219,24 @@ def test_a_file_of_another_type_is_quarantined_and_the_others_go_on(world):
     assert "TOB1" in summary.problems[0]
     assert world.raw()[f"{RAW}/2016-08-30/WeatherStation_SecData_2016_08_30_0620.dat"] == binary
     assert of_day(world, DAY) == [name_of(HOUR)]
+
+
+def test_a_file_on_which_the_reader_itself_fails_does_not_stop_the_others(world, monkeypatch):
+    def read(data: bytes, name: str):
+        if name == "a.dat":
+            raise ZeroDivisionError("oops " * 1000)
+        return toa5_reader.read(data, name)
+
+    world.put("a.dat", toa5(HOUR, 30), age_s=4000)
+    world.put("b.dat", toa5(HOUR + timedelta(hours=1), 30))
+    with monkeypatch.context() as patched:
+        patched.setitem(READERS, "toa5", read)
+        summary = world.register()
+    assert (summary.new, summary.quarantined) == (2, 1)
+    (message,), _ = world.files("message")
+    assert message.startswith("the reader failed on it, a defect of ours: ZeroDivisionError: oops")
+    assert world.register(again=True).judged_again == 1
+    assert of_day(world, DAY) == ["a.dat", "b.dat"]
 
 
 def test_a_file_with_too_many_bad_lines_fails_until_it_is_corrected(world):

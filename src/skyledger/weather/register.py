@@ -10,14 +10,13 @@ file) is registered beside the old one. Nothing at the source is changed or dele
 
 import hashlib
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
-from itertools import chain, count
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -28,20 +27,17 @@ from skyledger.errors import FormatError, SourceError, StorageError
 from skyledger.files import atomic
 from skyledger.inbox import Entry, Inbox
 from skyledger.warehouse import Session, Warehouse
-from skyledger.weather import flowmeter, toa5
-from skyledger.weather.clock import IntArray, microseconds, moment
-from skyledger.weather.stations import ColumnMap, Station, column_map
-from skyledger.weather.toa5 import DayPart, LoggerFile
+from skyledger.weather.clock import microseconds, moment
+from skyledger.weather.content import Content, first_day, judge, times_of
+from skyledger.weather.stations import Station, column_map
+from skyledger.weather.toa5 import DayPart
 
 log = logging.getLogger(__name__)
 
-READERS: dict[str, Callable[[bytes, str], LoggerFile]] = {"toa5": toa5.read, "flowmeter": flowmeter.read}
 CONCAT_BYTES = 16 * 2**20  # of one day's file names and digests
 PROBLEMS_TOLD = 20
 LONGEST_HEADER_TEXT = 255  # characters; what the table keeps of a header's fields
-SHOW_REJECTED = 3
-
-_DATE = re.compile(r"(?<!\d)(\d{4})[-_](\d{2})[-_](\d{2})(?!\d)")
+LONGEST_MESSAGE = 2000  # characters
 
 
 class DayInventory(NamedTuple):
@@ -107,16 +103,6 @@ class _Known(NamedTuple):
     modified_us: int
     state: str
     raw_path: str
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What bytes turned out to be."""
-
-    state: str
-    message: str | None = None
-    file: LoggerFile | None = None  # with the blocks of our table and station only
-    parts: Sequence[DayPart] = ()
 
 
 def register_files(
@@ -223,7 +209,7 @@ class _Registrar:
         if old and sha256 == old.sha256 and not (again and old.state != "registered"):
             self._note_time(old, entry)
             return
-        content = judge(self.station, self.columns, data, entry.name)
+        content = self._judge(data, entry)
         grown = old is not None and self._is_continued(old, data)
         raw_path = old.raw_path if old and grown else self._free_path(entry, data, content)
         self._keep(raw_path, data)
@@ -241,6 +227,16 @@ class _Registrar:
             self.raw_paths.add(raw_path)
         self._count(entry, content)
 
+    def _judge(self, data: bytes, entry: Entry) -> Content:
+        try:
+            return judge(self.station, self.columns, data, entry.name)
+        except MemoryError:
+            raise
+        except Exception as error:  # one file must not keep all others from coming in
+            log.exception("%s: %s: the reader failed", self.station.station, entry.path)
+            why = f"the reader failed on it, a defect of ours: {type(error).__name__}: {error}"
+            return Content("quarantined", f"{why}. Once it is mended, register again")
+
     def _note_time(self, old: _Known, entry: Entry) -> None:
         self.summary.touched += 1
         self.session.commit(
@@ -252,7 +248,7 @@ class _Registrar:
 
     def _is_continued(self, old: _Known, data: bytes) -> bool:
         """Whether the bytes begin with those registered, and with those kept, which a killed run may have extended."""
-        begins = hashlib.sha256(data[: old.bytes]).hexdigest() == old.sha256
+        begins = hashlib.sha256(memoryview(data)[: old.bytes]).hexdigest() == old.sha256
         return len(data) >= old.bytes and begins and self._may_replace(old.raw_path, data)
 
     def _may_replace(self, raw_path: str, data: bytes) -> bool:
@@ -262,9 +258,9 @@ class _Registrar:
             except FileNotFoundError:
                 return True
 
-    def _free_path(self, entry: Entry, data: bytes, content: _Content) -> str:
+    def _free_path(self, entry: Entry, data: bytes, content: Content) -> str:
         """Where a new file is kept: under its name, else with a number before the ending."""
-        folder = PurePosixPath("weather", "raw", self.station.station, _first_day(entry, content).isoformat())
+        folder = PurePosixPath("weather", "raw", self.station.station, first_day(entry, content).isoformat())
         name = PurePosixPath(entry.name)
         for number in count(1):
             path = str(folder / (entry.name if number == 1 else f"{name.stem}.{number}{name.suffix}"))
@@ -276,7 +272,7 @@ class _Registrar:
         with _raw_store_errors(raw_path), atomic(self.data_root / raw_path) as temporary:
             temporary.write_bytes(data)
 
-    def _values(self, entry: Entry, sha256: str, content: _Content) -> dict[str, Any]:
+    def _values(self, entry: Entry, sha256: str, content: Content) -> dict[str, Any]:
         file = content.file
         header = file.blocks[0].header if file and file.blocks else None
         rejected = len(file.rejected) if file else 0
@@ -285,7 +281,7 @@ class _Registrar:
             "folder": entry.folder,
             "name": entry.name,
             "state": content.state,
-            "message": content.message,
+            "message": content.message and content.message[:LONGEST_MESSAGE],
             "bytes": entry.size,
             "sha256": sha256,
             "modified_utc": _naive(entry.modified_us),
@@ -293,8 +289,8 @@ class _Registrar:
             "logger_table": header and header.table[:LONGEST_HEADER_TEXT],
             "logger_serial": header and header.serial[:LONGEST_HEADER_TEXT],
             "program_signature": header and header.signature[:LONGEST_HEADER_TEXT],
-            "first_logger_time": min((_naive(times.min()) for times in _times(file)), default=None),
-            "last_logger_time": max((_naive(times.max()) for times in _times(file)), default=None),
+            "first_logger_time": min((_naive(times.min()) for times in times_of(file)), default=None),
+            "last_logger_time": max((_naive(times.max()) for times in times_of(file)), default=None),
             "rows_read": (file.rows if file else 0) + rejected,
             "rows_rejected": rejected,
             "truncated": file.truncated if file else False,
@@ -333,80 +329,13 @@ class _Registrar:
         same = {"station": self.station.station, "sha256": sha256, "sha256_before": before}
         self.session.execute(_statement("note_duplicates"), same)
 
-    def _count(self, entry: Entry, content: _Content) -> None:
+    def _count(self, entry: Entry, content: Content) -> None:
         if content.state == "registered":
             self.summary.rows += content.file.rows if content.file else 0
             return
         setattr(self.summary, content.state, getattr(self.summary, content.state) + 1)
         if content.state != "other":  # that one is nobody's fault
             self.summary.problems.append(f"{entry.path}: {content.state}: {content.message}")
-
-
-def judge(station: Station, columns: Sequence[ColumnMap], data: bytes, name: str) -> _Content:
-    """Read a file and say whether its rows count for the station, by any of the column maps it ever had."""
-    reasons = []
-    for kind in dict.fromkeys(c.format for c in columns):
-        try:
-            file = READERS[kind](data, name)
-            break
-        except FormatError as error:
-            reasons.append(str(error))
-    else:
-        return _Content("quarantined", "; ".join(reasons))
-    tables = {c.table for c in columns if c.format == kind}
-    ours = tuple(
-        block
-        for block in file.blocks
-        if block.header.table in tables and station.header_station in (None, block.header.station)
-    )
-    if file.blocks and not ours:
-        found = file.blocks[0].header
-        return _Content(
-            "other",
-            f"table {found.table!r} of station {found.station!r}; expected table {' or '.join(sorted(tables))}"
-            f" of station {station.header_station or 'any'}. If it belongs here, correct header_station or columns"
-            " in the station's file, then register again",
-            replace(file, rejected=()),
-        )
-    if any(len(block.line) and block.time_us[0] == toa5.NO_TIME for block in ours):
-        return _Content("quarantined", "no TIMESTAMP column: its rows belong to no day")
-    notes = [*file.notes]
-    if left_out := len(file.blocks) - len(ours):
-        notes.append(f"{left_out} header blocks of another table or station are left out")
-    file = replace(file, blocks=ours)
-    parts = toa5.day_parts(data, file)
-    if file.has_too_many_bad_lines:
-        lines = len(file.rejected) + file.rows
-        shown = "; ".join(f"line {bad.line}: {bad.reason}" for bad in file.rejected[:SHOW_REJECTED])
-        return _Content(
-            "failed",
-            f"{len(file.rejected)} of {lines} lines are bad, more than {toa5.MAX_BAD_SHARE:.0%}: none of its rows"
-            f" is used. Correct the file at the source, it is then taken again. First: {shown}",
-            file,
-            parts,
-        )
-    return _Content("registered", "; ".join(notes) or None, file, parts)
-
-
-def _first_day(entry: Entry, content: _Content) -> date:
-    """Day of the first row on the logger's clock, else of the name, else of the folder, else of the file's time."""
-    in_file = (moment(times[0]).date() for times in _times(content.file))
-    return next(chain(in_file, _dates(entry.name), _dates(entry.folder), (moment(entry.modified_us).date(),)))
-
-
-def _times(file: LoggerFile | None) -> Iterator[IntArray]:
-    """Times of the rows of each block that has any."""
-    for block in file.blocks if file else ():
-        if len(block.time_us) and block.time_us[0] != toa5.NO_TIME:
-            yield block.time_us
-
-
-def _dates(text: str) -> Iterator[date]:
-    for year, month, day in _DATE.findall(text):
-        try:
-            yield date(int(year), int(month), int(day))
-        except ValueError:
-            continue
 
 
 @contextmanager
