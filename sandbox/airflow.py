@@ -185,6 +185,7 @@ class PrivateAirflow:
             "API_AUTH__JWT_SECRET": keys["jwt_secret"],
             "DAG_PROCESSOR__REFRESH_INTERVAL": 10,
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 10,
+            "LOGGING__NAMESPACE_LEVELS": "asyncssh=WARNING",  # a dozen lines at every look into an inbox
             "LOGGING__WORKER_LOG_SERVER_PORT": free_port(8793),
             "LOGGING__TRIGGER_LOG_SERVER_PORT": free_port(8794),
             "SCHEDULER__ENABLE_HEALTH_CHECK": False,

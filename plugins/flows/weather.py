@@ -48,7 +48,7 @@ def plan_days(context: Any) -> list[dict[str, str]]:
     a backfill asks for its own day.
     """
     from skyledger.ledger import Mode
-    from skyledger.weather.plan import plan_days
+    from skyledger.weather.plan import note_plan, plan_days
     from skyledger.weather.publish import unpublished_days
 
     params, now = context["params"], datetime.now(UTC)
@@ -62,11 +62,12 @@ def plan_days(context: Any) -> list[dict[str, str]]:
             for waiting in plan.waiting:
                 log.info("%s", waiting)
             made = {(item.partition_key, station.station) for item in plan.work.items}
-            made |= {(key, station.station) for _, key in plan.work.empty}
             unpublished = unpublished_days(session, station, first, last)
             log.info("%s: %d days to publish", station.station, len(unpublished))
             made |= {(day.isoformat(), station.station) for day in unpublished}
             todo |= made
+            if not params["dry_run"]:
+                note_plan(session, station, plan, run_id=context["run_id"])
     if params["dry_run"]:
         return []
     chosen = sorted(todo)

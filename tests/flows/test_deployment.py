@@ -210,6 +210,8 @@ def test_one_message_per_incident_and_one_on_recovery_from_every_process(live):
 
 
 def test_files_on_a_station_start_a_run_that_publishes_their_day(live):
+    for name in ("energy-farm", "irrigation"):
+        (live.home.parent / "data" / "weather" / "inbox" / name).mkdir(parents=True)
     live.api.wait_for_dag(WEATHER_DAG)
     inbox = live.sftp.root / "weather"
     WeatherWorld(defects="demo").write_files(inbox, WEATHER_DAY, WEATHER_DAY, lead_in=True)

@@ -145,3 +145,20 @@ def test_the_form_restricts_days_and_stations(stations, run):
         first_day=str(DAY + timedelta(days=1)), last_day=str(DAY + timedelta(days=1)), stations=["UA-MAC"]
     )
     assert set(report(ended)) == {("UA-MAC", str(DAY + timedelta(days=1)))}
+
+
+def test_days_without_files_are_noted_as_empty_at_once_and_cost_no_task(stations, run):
+    """One old file among new ones must not start a task for every day in between."""
+    world = WeatherWorld(faults=False)
+    stations.deliver(world, lead_in=True)
+    world.write_files(stations.inbox, DAY + timedelta(days=30), DAY + timedelta(days=30))
+    ended = run(first_day=str(DAY), last_day=str(DAY + timedelta(days=40)))
+    assert ended.state == "success"
+    assert set(report(ended)) >= {("UA-MAC", str(DAY)), ("UA-MAC", str(DAY + timedelta(days=30)))}
+    assert sum(task == "station_day.process_day" for task, _ in task_states(ended)) <= 4
+    states = dict(
+        stations.query(
+            "SELECT state, COUNT(*) FROM ledger WHERE dataset = %s GROUP BY state", "weather.observations"
+        )
+    )
+    assert states["empty"] >= 37

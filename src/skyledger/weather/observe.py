@@ -24,7 +24,7 @@ from skyledger.warehouse import Session, UpsertCounts, Warehouse
 from skyledger.weather import netcdf
 from skyledger.weather.bins import Bins
 from skyledger.weather.clock import microseconds
-from skyledger.weather.plan import DATASET, DayState, assess, logger_days, plan_days
+from skyledger.weather.plan import DATASET, DayState, assess, logger_days, note_plan, plan_days
 from skyledger.weather.process import Day, Recipe, logger_bounds, process_day, recipe
 from skyledger.weather.readers import read_file
 from skyledger.weather.register import RawFile, files_of_day
@@ -97,10 +97,19 @@ def make_day(
     with warehouse.session() as session, session.lock([f"{DATASET}:{station.station}:{day}"]):
         plan = plan_days(session, station, day, day, mode, backfill_days=(now.date() - day).days + 2, now=now)
         log.info("%s", plan.describe(station.station))
-        made_by = recipe(station, day)
-        ledger.mark(session, plan.work, run_id=run_id, config_digest=made_by.digest)
+        note_plan(session, station, plan, run_id=run_id)
         if plan.work.items:
-            _make(session, made_by, day, plan.work.items[0], summary, data_root, run_id, now, progress)
+            _make(
+                session,
+                recipe(station, day),
+                day,
+                plan.work.items[0],
+                summary,
+                data_root,
+                run_id,
+                now,
+                progress,
+            )
         elif plan.waiting:
             summary.state = "waiting"
         elif plan.work.empty:

@@ -137,6 +137,15 @@ def plan_days(
     return DayPlan(Plan(DATASET, tuple(items), tuple(empty), expected, outdated), tuple(waiting))
 
 
+def note_plan(session: Session, station: Station, plan: DayPlan, *, run_id: str) -> None:
+    """Write a plan into the ledger. Days without files are thereby done: they are empty."""
+    if days := [
+        key for _, key in (*plan.work.empty, *((i.member, i.partition_key) for i in plan.work.items))
+    ]:
+        made_by = recipe(station, date.fromisoformat(max(days)))
+        ledger.mark(session, plan.work, run_id=run_id, config_digest=made_by.digest)
+
+
 def moment_day(station: Station, moment: datetime) -> date:
     """The station's day at a moment."""
     if station.day == "utc":
