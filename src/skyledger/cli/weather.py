@@ -26,7 +26,13 @@ LastDay = Annotated[
 
 
 @weather_app.command("register")
-def weather_register(station: StationNames = None) -> None:
+def weather_register(
+    station: StationNames = None,
+    again: Annotated[
+        bool,
+        typer.Option(help="also files that were not accepted: after a correction of their configuration"),
+    ] = False,
+) -> None:
     """Take new files from the stations' inboxes into the raw store."""
     from skyledger.inbox import open_inbox
     from skyledger.weather.register import register_files
@@ -43,6 +49,7 @@ def weather_register(station: StationNames = None) -> None:
                 data_root=config.DATA_ROOT,
                 now=datetime.now(UTC),
                 run_id="cli",
+                again=again,
             )
         _print(name, summary.as_dict())
 

@@ -1,19 +1,19 @@
 """What arrived: whether its rows count for a station, why not, and to which day it belongs."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 
 from skyledger.errors import FormatError
 from skyledger.inbox import Entry
-from skyledger.weather import flowmeter, toa5
+from skyledger.weather import toa5
 from skyledger.weather.clock import IntArray, moment
+from skyledger.weather.readers import read_file
 from skyledger.weather.stations import ColumnMap, Station
 from skyledger.weather.toa5 import DayPart, LoggerFile
 
-READERS: dict[str, Callable[[bytes, str], LoggerFile]] = {"toa5": toa5.read, "flowmeter": flowmeter.read}
 SHOW_REJECTED = 3
 
 _DATE = re.compile(r"(?<!\d)(\d{4})[-_](\d{2})[-_](\d{2})(?!\d)")
@@ -32,15 +32,15 @@ class Content:
 def judge(station: Station, columns: Sequence[ColumnMap], data: bytes, name: str) -> Content:
     """Read a file and say whether its rows count for the station, by any of the column maps it ever had."""
     reasons = []
-    for kind in dict.fromkeys(c.format for c in columns):
+    for column_map in {c.format: c for c in columns}.values():
         try:
-            file = READERS[kind](data, name)
+            file = read_file(column_map, data, name)
             break
         except FormatError as error:
             reasons.append(str(error))
     else:
         return Content("quarantined", "; ".join(reasons))
-    tables = {c.table for c in columns if c.format == kind}
+    tables = {c.table for c in columns if c.format == column_map.format}
     ours = tuple(
         block
         for block in file.blocks

@@ -129,7 +129,6 @@ class Inbox(Model):
     ] = None
     path: Annotated[str, Field(min_length=1, description="folder; relative ones are below the data root")]
     pattern: Annotated[str, Field(description="names of this station's files, with * and ?")] = "*.dat"
-    growing: Annotated[bool, Field(description="files that are appended to for ever")] = False
     settle_s: Annotated[
         float, Field(ge=0, description="a file is complete when size and time stood still for so long")
     ] = 120.0
