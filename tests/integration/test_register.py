@@ -10,7 +10,6 @@ from skyledger.errors import SourceError, SourceUnavailable, StorageError
 from skyledger.inbox import LocalInbox, open_inbox
 from skyledger.weather import register as register_module
 from skyledger.weather import toa5 as toa5_reader
-from skyledger.weather.content import READERS
 from skyledger.weather.register import DayInventory, day_inventory, files_of_day
 from tests.support.logger_files import SETTLE_S, Registry, at, body, name_of, station_with, toa5
 
@@ -222,15 +221,17 @@ def test_a_file_of_another_type_is_quarantined_and_the_others_go_on(world):
 
 
 def test_a_file_on_which_the_reader_itself_fails_does_not_stop_the_others(world, monkeypatch):
-    def read(data: bytes, name: str):
+    sound = toa5_reader.read
+
+    def read(data: bytes, name: str, **codes):
         if name == "a.dat":
             raise ZeroDivisionError("oops " * 1000)
-        return toa5_reader.read(data, name)
+        return sound(data, name, **codes)
 
     world.put("a.dat", toa5(HOUR, 30), age_s=4000)
     world.put("b.dat", toa5(HOUR + timedelta(hours=1), 30))
     with monkeypatch.context() as patched:
-        patched.setitem(READERS, "toa5", read)
+        patched.setattr(toa5_reader, "read", read)
         summary = world.register()
     assert (summary.new, summary.quarantined) == (2, 1)
     (message,), _ = world.files("message")
