@@ -18,8 +18,9 @@ lint: setup ## check code, types and SQL
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint include/sql
 
-bench: setup ## measure the loading of telegrams against its physical limit
+bench: setup ## measure the hot paths, each against its limit
 	@$(PYTHON_RUNS) -m bench.telegrams $(ARGS)
+	@$(PYTHON_RUNS) -m bench.toa5
 
 stop: ## stop the private servers and the Airflow of this checkout
 	@python=$(PYTHON_RUNS); [ -x $$python ] || python=python3; $$python -m sandbox.stop

@@ -8,7 +8,7 @@ day interrupted and makes both again.
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -34,8 +34,6 @@ from skyledger.weather.toa5 import LoggerFile, RejectedLine
 from skyledger.wire import ConnectionLost
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, str], None]  # day, what is being done
 
 
 @dataclass(slots=True)
@@ -85,7 +83,6 @@ def make_day(
     data_root: Path,
     run_id: str = "cli",
     now: datetime | None = None,
-    progress: Progress = lambda day, step: None,
 ) -> DaySummary:
     """Make one day if the ledger says that there is something to do.
 
@@ -127,16 +124,12 @@ def _make(
     data_root: Path,
     run_id: str,
     now: datetime,
-    progress: Progress,
 ) -> None:
     ledger.open_attempts(session, DATASET, [(item.member, item.partition_key, item.reason)], run_id=run_id)
     try:
-        progress(item.partition_key, "reading")
         raw = files_of_day(session, made_by.station.station, logger_days(made_by, day))
         files = [_read(data_root, file, made_by.columns) for file in raw]
-        progress(item.partition_key, "processing")
         made = process_day(made_by, day, files)
-        progress(item.partition_key, "storing")
         _store(session, made_by, made, raw, files, item, summary, data_root, now)
     except ConnectionLost:
         raise  # nothing can be recorded any more; the next run finds the attempt interrupted
