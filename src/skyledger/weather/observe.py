@@ -96,17 +96,8 @@ def make_day(
         log.info("%s", plan.describe(station.station))
         note_plan(session, station, plan, run_id=run_id)
         if plan.work.items:
-            _make(
-                session,
-                recipe(station, day),
-                day,
-                plan.work.items[0],
-                summary,
-                data_root,
-                run_id,
-                now,
-                progress,
-            )
+            (item,) = plan.work.items
+            _make(session, recipe(station, day), day, item, summary, data_root, run_id, now)
         elif plan.waiting:
             summary.state = "waiting"
         elif plan.work.empty:
