@@ -57,13 +57,18 @@ def db_dictionary(network: Network) -> None:
 
 @config_app.command("check")
 def config_check() -> None:
-    """Validate every configuration file, mapping expressions included."""
+    """Validate every configuration file, mapping expressions and what stations refer to included."""
     from skyledger.carbosense.telegrams import load_mapping, mapping_paths
     from skyledger.transform import Transformer
+    from skyledger.weather.process import recipe
+    from skyledger.weather.stations import stations
 
     paths = config.check_all()
     for sensor_type in mapping_paths():
         Transformer(load_mapping(sensor_type))
+    for station in stations().values():
+        for period in station.periods:
+            recipe(station, period.valid_from)
     out.print(f"{len(paths)} files are valid", highlight=False)
 
 
