@@ -3,6 +3,7 @@
 import os
 from datetime import date, timedelta
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -311,3 +312,12 @@ def test_a_total_of_a_whole_day_waits_for_no_later_row(weather_db, tmp_path):
     Irrigation(first_day=DAY).append(station.inbox, morning)
     station.register(now=morning)
     assert station.make(now=morning).state == "stored"
+
+
+def test_the_product_file_states_what_the_configuration_adds(station):
+    attributes = {"license": "CC BY 4.0", "project": "the project"}
+    station.station = station.station.model_copy(update={"product_attributes": attributes})
+    station.deliver(WeatherWorld(faults=False), lead_in=True)
+    station.register()
+    with netCDF4.Dataset(station.data_root / station.make().netcdf_path) as product:
+        assert (product.license, product.project) == ("CC BY 4.0", "the project")

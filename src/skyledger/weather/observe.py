@@ -271,12 +271,16 @@ def _product_file(
         and path.is_file()
         and hashlib.sha256(path.read_bytes()).hexdigest() == before.netcdf_sha256
     )
-    digests = {"input_digest": record.input_digest, "config_digest": record.config_digest}
+    attributes = {
+        **station.product_attributes,
+        "input_digest": record.input_digest,
+        "config_digest": record.config_digest,
+    }
     if before is not None and before.netcdf_sha256 and same:
         digest = before.netcdf_sha256
     else:
         digest = netcdf.write_netcdf(
-            path, bins, station, made.period, made.day, created=now, attributes=digests
+            path, bins, station, made.period, made.day, created=now, attributes=attributes
         )
     return replace(record, netcdf_path=str(relative), netcdf_sha256=digest)
 

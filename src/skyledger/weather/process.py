@@ -46,6 +46,7 @@ class Recipe:
             station.title,  # title, institution and source stand in the product's file
             station.institution,
             station.source,
+            *(f"{name}={text}" for name, text in sorted(station.product_attributes.items())),
             station.header_station or "",
             station.day,
             *(f"{name} {config.digest(product)}" for name, product in sorted(station.products.items())),

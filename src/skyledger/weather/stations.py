@@ -187,6 +187,13 @@ class Station(Model):
         str | None, Field(description="station text in the first line of its files; none: not checked")
     ] = None
     source: Annotated[str, Field(description="instruments and logger, for product files")]
+    product_attributes: Annotated[
+        dict[str, str],
+        Field(
+            default_factory=dict,
+            description="further global attributes of product files: license, acknowledgement, creator_url, ...",
+        ),
+    ]
     day: Annotated[
         Literal["local", "utc"], Field(description="where a day begins: the logger's midnight or UTC")
     ] = "local"
