@@ -101,7 +101,8 @@ def weather_station_publish():
             context["station_day"] = f"{station} {day}"
             return weather.process_day(station, day, context)
 
-        @task(map_index_template="{{ station_day }}")
+        # A day that was made before may still have to be drawn or published: `process_day` is skipped then
+        @task(map_index_template="{{ station_day }}", trigger_rule=TriggerRule.NONE_FAILED)
         def draw_quick_look(station: str, day: str):
             get_current_context()["station_day"] = f"{station} {day}"
             return weather.draw_quick_look(station, day)
@@ -111,6 +112,7 @@ def weather_station_publish():
             station=station,
             day=day,
             pool=WEATHER_GEOSTREAMS_POOL,
+            trigger_rule=TriggerRule.NONE_FAILED,
             map_index_template="{{ task.station }} {{ task.day }}",
         )
         process_day(station, day) >> [publish, draw_quick_look(station, day)]

@@ -79,7 +79,7 @@ def plan_days(context: Any) -> list[dict[str, str]]:
 
 
 def process_day(station: str, day: str, context: Any) -> dict[str, Any]:
-    """Make one day, and tell whoever waits for it."""
+    """Make one day, and tell whoever waits for it; skip when it has no new observations."""
     from skyledger.config import DATA_ROOT
     from skyledger.ledger import Mode
     from skyledger.weather.observe import make_day
@@ -93,9 +93,9 @@ def process_day(station: str, day: str, context: Any) -> dict[str, Any]:
         data_root=DATA_ROOT,
         run_id=context["run_id"],
     )
-    log.info("%s", summary.as_dict())
-    if summary.bins:
-        context["outlet_events"][WEATHER_OBSERVATIONS].add_partitions(day_key(parse_day(day), station))
+    if not summary.bins:
+        raise AirflowSkipException(f"{station} {day}: {summary.state}, so nobody needs to be told")
+    context["outlet_events"][WEATHER_OBSERVATIONS].add_partitions(day_key(parse_day(day), station))
     return summary.as_dict()
 
 

@@ -128,6 +128,8 @@ def test_a_server_that_refuses_costs_publishing_only_and_the_next_run_sends_it(s
     assert stations.query("SELECT COUNT(*) FROM observation") == [(288,)]
     healed = run(**ONE_DAY)
     assert healed.state == "success"
+    assert announced(healed) == []  # the observations are those of the first run
+    assert task_states(healed)["station_day.process_day", 0] == "skipped"
     assert len(stations.receiver.points(STREAM)) == 288
 
 
