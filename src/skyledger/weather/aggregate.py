@@ -144,9 +144,8 @@ class _Grid:
         usable = usable[part.rows]
         s, d = speed[part.rows], direction[part.rows]
         u_rows, v_rows = meteorology.wind_components(s, d, period.wind_direction_convention)
-        calm = s == 0
-        u_rows, v_rows = (np.where(usable & ~calm, rows_, 0.0) for rows_ in (u_rows, v_rows))
-        turning = usable & ~calm
+        u_rows, v_rows = (np.where(usable, rows_, 0.0) for rows_ in (u_rows, v_rows))
+        turning = usable & (s != 0)
         n, n_turning = part.total(usable), part.total(turning)
         with np.errstate(invalid="ignore", divide="ignore"):
             u, v = part.total(u_rows) / n, part.total(v_rows) / n

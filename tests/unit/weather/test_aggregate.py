@@ -146,6 +146,13 @@ def test_vector_12_opposite_winds_have_no_direction_and_a_speed():
     assert bins.variables[WIND_SPEED].value[0] == 3
 
 
+def test_a_breath_of_wind_has_no_direction_however_steady_it_is():
+    bins = binned(rows([0, 1, 300, 301], **{WIND_SPEED: [0.04, 0.04, 0.06, 0.06], WIND_DIRECTION: [90] * 4}))
+    assert np.isnan(bins.variables[WIND_DIRECTION].value[0])
+    assert bins.variables[WIND_DIRECTION].value[1] == pytest.approx(90)
+    assert bins.variables[EASTWARD_WIND].value[0] == pytest.approx(-0.04)
+
+
 def test_calm_rows_are_a_wind_of_zero_and_have_no_direction():
     bins = binned(rows([0, 1, 2], **{WIND_SPEED: [4, 0, 2], WIND_DIRECTION: [90, np.nan, 90]}))
     assert bins.variables[EASTWARD_WIND].value[0] == pytest.approx(-2)

@@ -149,6 +149,21 @@ def test_an_unknown_unit_costs_its_variable_only():
     assert set(day.products["bins_300s"].variables[v.SHORTWAVE].flag) == {9}
 
 
+def test_rain_stamped_on_an_edge_belongs_to_the_bin_before_and_temperature_to_the_bin_after():
+    header = next(WeatherWorld(faults=False).files_of_hours(RAINY, 0, 1)).data.splitlines(keepends=True)[:4]
+    stamps = ("00:04:59", "00:05:00", "00:05:01")
+    lines = [
+        f'"{RAINY} {stamp}",{n},12.6,20,{n},50,0,0,90,2,0.254\r\n'.encode()
+        for n, stamp in enumerate(stamps, 1)
+    ]
+    day = process_day(
+        recipe(load_station("UA-MAC"), RAINY), RAINY, [read(b"".join([*header, *lines]), "a.dat")]
+    )
+    bins = day.products["bins_300s"].variables
+    assert list(bins[v.RAIN].n_valid) == [2, 1]
+    assert list(bins[v.AIR_TEMPERATURE].n_valid) == [1, 2]
+
+
 def test_no_files_make_no_bins():
     day = process_day(recipe(load_station("UA-MAC"), RAINY), RAINY, [])
     assert (day.rows, len(day.products["bins_300s"]), day.coverage) == (0, 0, 0.0)

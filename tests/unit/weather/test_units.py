@@ -18,6 +18,7 @@ def converted(value: float, text: str, target: str) -> float:
     [
         (26.74, "Deg C", "K", 299.890),  # vector 1
         (26.71, "degC", "K", 299.860),
+        (26.72222, "degC", "degF", 80.1),
         (80.1, "Deg F", "K", 299.872),  # vector 2
         (27.48, "%", "1", 0.274800),  # vector 3
         (1523.7, "umol/s/m^2", "mol m-2 s-1", 0.00152370),  # vector 4
