@@ -1,7 +1,7 @@
 """Days of weather stations on a real database: when they are made, what is in them, what a change does."""
 
 import os
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import netCDF4
 import numpy as np
@@ -321,3 +321,17 @@ def test_the_product_file_states_what_the_configuration_adds(station):
     station.register()
     with netCDF4.Dataset(station.data_root / station.make().netcdf_path) as product:
         assert (product.license, product.project) == ("CC BY 4.0", "the project")
+
+
+def test_a_utc_day_is_made_of_two_days_of_the_loggers_clock(weather_db, tmp_path):
+    station = WeatherStation(weather_db, tmp_path, day="utc")
+    world = WeatherWorld(faults=False)
+    station.deliver(world, DAY - timedelta(days=1), DAY, lead_in=True)
+    station.register()
+    made = station.make()
+    assert (made.state, made.rows, made.bins) == ("stored", 86_400, 288)
+    bins, _ = read(station)
+    start = int(datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC).timestamp())
+    assert (bins.start_s[0], bins.start_s[-1]) == (start, start + 86_400 - 300)
+    truth = world.truth_bins(start, start + 86_400)
+    assert np.abs(bins.variables[v.AIR_TEMPERATURE].value - truth[v.AIR_TEMPERATURE]).max() < 0.01
