@@ -194,7 +194,7 @@ def test_bad_answer_is_the_right_error_and_the_next_run_heals(load, whole, serve
 
 
 def test_shortened_answer_of_one_unit_is_found_and_the_others_are_loaded(load, whole, server):
-    server.fault = lambda h, csv: shortened(h, csv) if VICTIM in server.queries[-1] else reply(h, 200, csv)
+    server.fault = lambda h, csv: shortened(h, csv) if VICTIM in h.flux else reply(h, 200, csv)
     server.only = READ
     error = load.failure(connect(server))
     assert isinstance(error, TransientError)

@@ -76,6 +76,7 @@ class FluxServer:
             return refuse(handler, 404, "not found", f"organization not found: {query}")
         flux = json.loads(body)["query"]
         self.queries.append(flux)
+        handler.flux = flux  # for faults of single queries: several are answered at once
         try:
             csv = self._run(flux).encode()
         except UnknownFluxError as error:
