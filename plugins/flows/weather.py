@@ -10,6 +10,7 @@ from flows.assets import WEATHER_OBSERVATIONS
 from flows.days import data_days, day_key, parse_day
 from hooks.inbox import open_inbox
 from hooks.warehouse import WarehouseHook
+from operators.publish_to_geostreams import WEATHER_DB
 from skyledger.weather.stations import stations
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DATABASE = "weather_db"
 STATIONS = sorted(stations())
 DAYS_PER_RUN = 200  # mapped tasks of one run; Airflow allows 1024
 
@@ -31,7 +31,7 @@ def register_files(station: str, context: Any) -> dict[str, Any]:
     known = load_station(station)
     with open_inbox(known.inbox) as inbox:
         summary = register_files(
-            WarehouseHook(DATABASE).get_conn(),
+            WarehouseHook(WEATHER_DB).get_conn(),
             known,
             inbox,
             data_root=DATA_ROOT,
@@ -55,7 +55,7 @@ def plan_days(context: Any) -> list[dict[str, str]]:
     first, last = _asked_days(context)
     mode = Mode(params["mode"])
     todo: set[tuple[str, str]] = set()
-    with WarehouseHook(DATABASE).get_conn().session() as session:
+    with WarehouseHook(WEATHER_DB).get_conn().session() as session:
         for station in _chosen_stations(params):
             plan = plan_days(session, station, first, last, mode, params["backfill_days"], now=now)
             log.info("%s%s", "dry run: " if params["dry_run"] else "", plan.describe(station.station))
@@ -86,7 +86,7 @@ def process_day(station: str, day: str, context: Any) -> dict[str, Any]:
     from skyledger.weather.stations import load_station
 
     summary = make_day(
-        WarehouseHook(DATABASE).get_conn(),
+        WarehouseHook(WEATHER_DB).get_conn(),
         load_station(station),
         parse_day(day),
         Mode(context["params"]["mode"]),
@@ -105,7 +105,7 @@ def draw_quick_look(station: str, day: str) -> str:
     from skyledger.weather.pictures import draw_day
     from skyledger.weather.stations import load_station
 
-    with WarehouseHook(DATABASE).get_conn().session() as session:
+    with WarehouseHook(WEATHER_DB).get_conn().session() as session:
         path = draw_day(session, load_station(station), parse_day(day), DATA_ROOT)
     if path is None:
         raise AirflowSkipException(f"nothing is stored of {station} {day}")
@@ -117,7 +117,7 @@ def report_run(context: Any) -> list[dict[str, Any]]:
     """What the run did per station and day: logged as a table, returned for whoever asks Airflow."""
     from skyledger.weather.run_days import run_days
 
-    with WarehouseHook(DATABASE).get_conn().session() as session:
+    with WarehouseHook(WEATHER_DB).get_conn().session() as session:
         rows = run_days(session, context["run_id"])
     log.info("%-20s %-10s %-10s %8s %8s %9s %6s %9s", *_HEADINGS)
     for row in rows:

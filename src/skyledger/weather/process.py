@@ -17,7 +17,7 @@ from skyledger import config
 from skyledger.errors import ConfigError
 from skyledger.quality import Frame, QualityConfig, Verdict, evaluate
 from skyledger.weather.aggregate import Rows, aggregate
-from skyledger.weather.bins import Bins, FloatArray, IntArray
+from skyledger.weather.bins import Bins, IntArray
 from skyledger.weather.clock import US, microseconds, moment, to_logger, to_utc
 from skyledger.weather.convert import Converted, convert
 from skyledger.weather.records import Records, assemble
@@ -73,7 +73,6 @@ class Day:
     records: Records
     verdicts: dict[str, Verdict]
     flags: dict[str, NDArray[np.int8]]  # by variable, (n,) as in records
-    values: dict[str, FloatArray]  # by variable, (n,), working units
     report: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -161,7 +160,6 @@ def process_day(recipe: Recipe, day: date, files: Sequence[LoggerFile]) -> Day:
         records=records,
         verdicts=verdicts,
         flags=flags,
-        values=converted.values,
         report={},
         seconds=clock.seconds,
     )
