@@ -75,6 +75,12 @@ def weather_db(mariadb: MariaDB) -> Iterator[Connection]:
     yield from _database(mariadb, "weather")
 
 
+@pytest.fixture
+def minitrasgo_db(mariadb: MariaDB) -> Iterator[Connection]:
+    """A fresh and empty database for miniTRASGO (no tables yet)."""
+    yield from _database(mariadb, "minitrasgo")
+
+
 def _database(mariadb: MariaDB, network: str) -> Iterator[Connection]:
     name = f"{network}_{secrets.token_hex(4)}"
     yield mariadb.create_database(name, name, conn_id=f"{network}_db")

@@ -36,6 +36,8 @@ MODELS = {
     "weather/columns/*.yaml": "skyledger.weather.stations:ColumnMap",
     "weather/quality/*.yaml": "skyledger.quality:QualityConfig",
     "weather/units.yaml": "skyledger.weather.units:Units",
+    "minitrasgo/stations/*.yaml": "skyledger.minitrasgo.stations:MingoStation",
+    "minitrasgo/reduction/*.yaml": "skyledger.minitrasgo.reduction:Reduction",
 }
 
 # Keys that only explain: a better wording must not make stored days look outdated

@@ -1,0 +1,1 @@
+"""miniTRASGO: cosmic-ray stations, from raw detector files to events and rates."""
