@@ -39,7 +39,7 @@ class Source(Model):
             description="a file whose time stood still for so long is complete; a younger one when two "
             "listings show the same size and time",
         ),
-    ] = 120.0
+    ] = 30.0
     bandwidth_kib_s: Annotated[
         int | None, Field(ge=1, description="limit of the transfer; none: no limit")
     ] = None
