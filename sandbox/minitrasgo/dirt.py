@@ -1,0 +1,61 @@
+"""What is wrong with some lines of a detector file, and what a reader has to say about each."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sandbox.minitrasgo.files import Bytes
+from sandbox.noise import key, uniform
+
+
+class Dirt(NamedTuple):
+    """One kind of damage."""
+
+    spoil: Callable[[bytes], bytes]  # what becomes of a line (without its end)
+    reason: str  # why a reader rejects it; empty: it does not
+    in_place: bool = False  # the line itself is damaged, else a damaged copy follows it
+    trigger: str = ""  # of an accepted copy
+
+
+DIRT = {
+    "lost blank": Dirt(lambda line: re.sub(rb"(?<=\d) -", b"-", line, count=1), "", in_place=True),
+    "unknown trigger": Dirt(lambda line: re.sub(rb"^(.{19} +)1", rb"\g<1>7", line), "", trigger="7"),
+    "cut line": Dirt(lambda line: line[:300], "wrong column count"),
+    "extra column": Dirt(lambda line: line + b" 0001.0000", "wrong column count"),
+    "date of zeros": Dirt(lambda line: b"0000" + line[4:], "invalid date"),
+    "month 13": Dirt(lambda line: line[:5] + b"13" + line[7:], "invalid date"),
+    "two points": Dirt(lambda line: line[:-9] + b"0000.000.0", "malformed number"),
+}
+
+
+def soil(series: tuple[object, ...], lines: Bytes, per_kind: int) -> tuple[bytes, Counter[str]]:
+    """Text of a file with so many damaged lines of each kind, and their counts."""
+    damages = [name for name in DIRT for _ in range(per_kind)] if len(lines) else []
+    rows = np.sort((uniform(key(*series, "dirt"), np.arange(len(damages))) * len(lines)).astype(np.int64))
+    order = np.argsort(uniform(key(*series, "kind"), np.arange(len(damages))))
+    parts: list[bytes] = []
+    counts: Counter[str] = Counter()
+    done = 0
+    for row, which in zip(rows.tolist(), order.tolist(), strict=True):
+        name = damages[which]
+        dirt = DIRT[name]
+        line = lines[row].tobytes()[:-1]
+        spoilt = dirt.spoil(line)
+        if row < done or spoilt == line:  # the row was damaged already, or has nothing to damage
+            continue
+        parts += [lines[done:row].tobytes(), b"" if dirt.in_place else line + b"\n", spoilt + b"\n"]
+        counts[name] += 1
+        done = row + 1
+    return b"".join([*parts, lines[done:].tobytes()]), counts
+
+
+def rejected(counts: Counter[str]) -> dict[str, int]:
+    """Lines that a reader rejects, by reason."""
+    reasons: Counter[str] = Counter()
+    for name, count in counts.items():
+        if DIRT[name].reason:
+            reasons[DIRT[name].reason] += count
+    return dict(sorted(reasons.items()))
