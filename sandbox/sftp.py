@@ -24,16 +24,22 @@ BANNER_TIMEOUT_S = 2.0
 
 
 class SftpServer(Server):
-    """An sshd that serves the folder `root` to one key; with `shell` it runs commands too, as rsync needs."""
+    """An sshd that serves the folder `root` to one key.
+
+    shell: it runs commands too, as rsync needs; gateway: others may be reached through it
+    """
 
     name = "sshd"
     program = "sshd"
     package = "openssh-server"
 
-    def __init__(self, root: Path, directory: Path = LOCAL, *, shell: bool = False) -> None:
+    def __init__(
+        self, root: Path, directory: Path = LOCAL, *, shell: bool = False, gateway: bool = False
+    ) -> None:
         super().__init__(directory)
         self.root = root.resolve()
         self.shell = shell
+        self.gateway = gateway
         self.host_key_file = self.directory / "host_key"
         self.client_key_file = self.directory / "client_key"
 
@@ -75,8 +81,17 @@ class SftpServer(Server):
                 write_private(path, key.export_private_key().decode())
         (self.directory / "authorized_keys").write_text(_public_key(self.client_key_file) + "\n")
 
+    @property
+    def _serve(self) -> str:
+        """Command of the SFTP subsystem."""
+        return f"internal-sftp -d {self.root}"
+
+    @property
+    def _forced_command(self) -> str:
+        """What every session runs, whatever it asks for; empty: what it asks for."""
+        return "" if self.shell else self._serve
+
     def _command(self, program: str) -> Sequence[str | Path]:
-        serve = f"internal-sftp -d {self.root}"
         options = self.directory / "sshd_config"
         options.write_text(
             f"""ListenAddress {HOST}
@@ -92,11 +107,11 @@ PubkeyAuthentication yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
-AllowTcpForwarding no
+AllowTcpForwarding {"local" if self.gateway else "no"}
 X11Forwarding no
 MaxStartups 100
-Subsystem sftp {serve}
-{"" if self.shell else f"ForceCommand {serve}"}
+Subsystem sftp {self._serve}
+{f"ForceCommand {self._forced_command}" if self._forced_command else ""}
 """
         )
         return [program, "-D", "-e", "-f", options]

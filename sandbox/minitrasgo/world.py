@@ -1,12 +1,16 @@
 """A miniTRASGO station of the sandbox: makes the files of any span of time, and knows the truth about them."""
 
+import gzip
 import hashlib
+import io
 import os
+import tarfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +19,7 @@ from sandbox.minitrasgo.dirt import DIRT, rejected, soil
 from sandbox.minitrasgo.files import Dialect, lines
 from sandbox.minitrasgo.muons import Tracks, acceptance, tracks, triggered
 from sandbox.minitrasgo.response import Channels, Electronics, Signals, channels
+from sandbox.minitrasgo.unpack import pack
 from sandbox.noise import BoolArray, FloatArray, IntArray, key, uniform
 from skyledger.minitrasgo.detector import PLANES, channel
 from skyledger.minitrasgo.stations import MingoStation, Run
@@ -42,6 +47,11 @@ class Written:
     fired: BoolArray  # (n, 4)
     self_triggers: int
     dirt: Counter[str]  # damaged lines by kind
+
+    @property
+    def end(self) -> datetime:
+        """When it was closed."""
+        return self.start + timedelta(seconds=self.seconds)
 
     @property
     def events(self) -> int:
@@ -158,17 +168,43 @@ class MuonStation:
 
         It appears complete, with the time of its end as time of modification (or another)
         """
-        seconds = self.cadence_s - PAUSE_S if seconds is None else seconds
         data, written = self._make(folder, start, seconds, dialect)
-        end = modified or start + timedelta(seconds=seconds)
-        folder.mkdir(parents=True, exist_ok=True)
-        part = written.path.with_name(f".{written.path.name}.part")
-        part.write_bytes(data)
-        os.utime(part, (end.timestamp(), end.timestamp()))
-        part.replace(written.path)
+        _put(written.path, data, modified or written.end)
         return written
 
-    def _make(self, folder: Path, start: datetime, seconds: int, dialect: Dialect) -> tuple[bytes, Written]:
+    def write_part(
+        self, folder: Path, start: datetime, seconds: int | None = None, *, share: float
+    ) -> Written:
+        """Write only the beginning of a DAQ file, under its final name and dated now: a file still growing."""
+        data, written = self._make(folder, start, seconds, "daq")
+        _put(written.path, data[: int(len(data) * share)], datetime.now(UTC))
+        return written
+
+    def write_archive(
+        self, folder: Path, start: datetime, seconds: int | None = None, kind: Literal["dat", "hld"] = "hld"
+    ) -> Written:
+        """Write `<name>.hld.tar.gz`, as the archive keeps it, or `<name>.dat.tar.gz`, as the station packs old files.
+
+        The truth is that of the .dat file within, or of the one that `unpack` makes
+        """
+        data, written = self._make(folder, start, seconds, "daq")
+        member = tarfile.TarInfo(f"media/externalDisk/{kind}/{written.path.stem}.{kind}")
+        content = data if kind == "dat" else pack(data)
+        member.size, member.mtime = len(content), int(written.end.timestamp())
+        packed = io.BytesIO()
+        with (
+            gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
+            tarfile.open(fileobj=zipped, mode="w") as archive,
+        ):
+            archive.addfile(member, io.BytesIO(content))
+        written = replace(written, path=folder / f"{written.path.stem}.{kind}.tar.gz")
+        _put(written.path, packed.getvalue(), written.end)
+        return written
+
+    def _make(
+        self, folder: Path, start: datetime, seconds: int | None, dialect: Dialect
+    ) -> tuple[bytes, Written]:
+        seconds = self.cadence_s - PAUSE_S if seconds is None else seconds
         found, fired = self.events(start, seconds)
         run = self.run_at(start)
         simulated = dialect == "simulator"
@@ -198,3 +234,12 @@ class MuonStation:
         second = int(start.timestamp()) + np.arange(seconds)
         second = second[uniform(key(*self._series, "self trigger"), second) < self.self_trigger_hz]
         return second, second
+
+
+def _put(path: Path, data: bytes, modified: datetime) -> None:
+    """Let a file appear at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    os.utime(part, (modified.timestamp(), modified.timestamp()))
+    part.replace(path)

@@ -1,0 +1,115 @@
+"""The computer of a miniTRASGO station in the sandbox: a real sshd that gives files by rsync and SFTP, and no more."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sandbox.minitrasgo import MuonStation
+from sandbox.minitrasgo.server import MingoServer
+from skyledger.minitrasgo.stations import load_station
+
+pytestmark = pytest.mark.integration
+
+STATION = load_station("MINGO01")
+START = datetime(2025, 3, 10, 0, 5, 17, tzinfo=UTC)
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def computer(servers_directory: Path) -> Iterator[MingoServer]:
+    with MingoServer(STATION.source.connection, servers_directory / "mingo") as server:
+        yield server
+    shutil.rmtree(server.directory)
+
+
+@pytest.fixture
+def server(computer: MingoServer) -> Iterator[MingoServer]:
+    if not computer.pid:
+        computer.start()
+    yield computer
+    computer.has_rsync = True
+    shutil.rmtree(computer.root)
+    computer.root.mkdir()
+
+
+def run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=30
+    )
+
+
+def ssh(server: MingoServer, known: Path) -> list[str]:
+    """The system's ssh, without the settings of whoever runs this."""
+    known.write_text(f"[127.0.0.1]:{server.port} {server.connection.extra['host_key']}\n")
+    key = server.client_key_file
+    return ["ssh", "-F", "none", "-p", str(server.port), "-i", str(key), "-o", f"UserKnownHostsFile={known}",
+            "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-l", server.connection.login or ""]  # fmt: skip
+
+
+def rsync(server: MingoServer, tmp_path: Path, path: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "got").mkdir(exist_ok=True)
+    shell = " ".join(ssh(server, tmp_path / "known"))
+    return run(["rsync", "--times", "-e", shell, f"127.0.0.1:{path}", tmp_path / "got/"])
+
+
+def sftp(server: MingoServer, tmp_path: Path, batch: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "batch").write_text(batch)
+    options = ssh(server, tmp_path / "known")[1:-2]
+    options[options.index("-p")] = "-P"
+    return run(["sftp", *options, "-b", tmp_path / "batch", f"{server.connection.login}@127.0.0.1"])
+
+
+def test_a_file_of_the_station_comes_by_rsync_from_its_configured_path(server, tmp_path):
+    written = MuonStation(STATION).write_file(server.folder(STATION.source.path), START, 30)
+    connection = server.connection
+    assert (connection.conn_id, connection.conn_type) == ("mingo01_ssh", "ssh")
+    done = rsync(server, tmp_path, f"{connection.extra['root']}{STATION.source.path}/{written.path.name}")
+    assert done.returncode == 0, done.stderr
+    got = tmp_path / "got" / "mi0125069000517.dat"
+    assert got.read_bytes() == written.path.read_bytes()
+    assert got.stat().st_mtime == written.end.timestamp()
+
+
+def test_it_comes_by_sftp_too_and_nothing_can_be_put_there(server, tmp_path):
+    (server.root / "a.dat").write_bytes(b"x")
+    (tmp_path / "b.dat").write_bytes(b"y")
+    assert "a.dat" in sftp(server, tmp_path, "ls\n").stdout
+    done = sftp(server, tmp_path, f"get a.dat {tmp_path}/\nput {tmp_path}/b.dat\n")
+    assert (tmp_path / "a.dat").read_bytes() == b"x"
+    assert done.returncode != 0
+    assert not (server.root / "b.dat").exists()
+
+
+def test_no_other_command_and_no_file_from_elsewhere(server, tmp_path):
+    done = run([*ssh(server, tmp_path / "known"), "127.0.0.1", "echo done"])
+    assert done.returncode == 1
+    assert "takes no other command" in done.stderr
+    for path in (server.client_key_file, f"{server.root}/../client_key"):
+        assert rsync(server, tmp_path, str(path)).returncode != 0
+    (server.root / "link").symlink_to(server.client_key_file)
+    assert rsync(server, tmp_path, f"{server.root}/link").returncode != 0
+    assert not list((tmp_path / "got").iterdir())
+
+
+def test_rsync_can_be_missing_there(server, tmp_path):
+    (server.root / "a.dat").write_bytes(b"x")
+    server.has_rsync = False
+    done = rsync(server, tmp_path, f"{server.root}/a.dat")
+    assert done.returncode == 12  # what rsync makes of it; ssh itself ends with 127
+    assert "not found" in done.stderr
+    assert "a.dat" in sftp(server, tmp_path, "ls\n").stdout
+
+
+def test_a_station_goes_down_comes_back_and_another_machine_answers(server, tmp_path):
+    (server.root / "a.dat").write_bytes(b"x")
+    server.stop()
+    assert rsync(server, tmp_path, f"{server.root}/a.dat").returncode == 255
+    server.start()
+    assert rsync(server, tmp_path, f"{server.root}/a.dat").returncode == 0
+    before = server.connection.extra["host_key"]
+    server.change_host_key()
+    assert server.connection.extra["host_key"] != before
