@@ -4,7 +4,6 @@ assemble -> convert -> check -> aggregate. The steps are pure functions on array
 """
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from skyledger import config
 from skyledger.errors import ConfigError
 from skyledger.quality import Frame, QualityConfig, Verdict, evaluate
+from skyledger.stopwatch import Stopwatch
 from skyledger.weather.aggregate import Rows, aggregate
 from skyledger.weather.bins import Bins, IntArray
 from skyledger.weather.clock import US, microseconds, moment, to_logger, to_utc
@@ -109,7 +109,7 @@ def process_day(recipe: Recipe, day: date, files: Sequence[LoggerFile]) -> Day:
     Raises FormatError when the logger's clock cannot be turned into UTC.
     """
     station, period, columns = recipe.station, recipe.period, recipe.columns
-    clock = _Stopwatch()
+    clock = Stopwatch()
     start, end = station.bounds(day)
     first_us, last_us = logger_bounds(recipe, day)
     records = assemble(
@@ -243,16 +243,3 @@ def _published(bins: Bins) -> dict[str, int]:
 def _shown(time_us: int) -> str:
     """Logger time for people."""
     return moment(time_us).strftime("%Y-%m-%d %H:%M:%S")
-
-
-class _Stopwatch:
-    """Seconds of each step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step] = now - self._last
-        self._last = now
