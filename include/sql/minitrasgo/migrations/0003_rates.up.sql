@@ -2,7 +2,7 @@
 
 -- One row is one minute of one station, added up over the files that hold a part of it.
 CREATE TABLE IF NOT EXISTS minute (
-    station VARCHAR(32) NOT NULL COMMENT 'as in event_file',
+    station VARCHAR(64) NOT NULL COMMENT 'as in event_file',
     minute_utc DATETIME NOT NULL COMMENT 'begin of the minute (UTC)',
     live_s DOUBLE NOT NULL COMMENT 'live time [s]; above 60 where files overlap',
     sources TINYINT UNSIGNED NOT NULL COMMENT 'files that hold a part of the minute',
@@ -42,7 +42,7 @@ COMMENT = 'rates per minute';
 
 -- One row is the tracks of one topology and region in one minute of one station; what does not occur has no row.
 CREATE TABLE IF NOT EXISTS minute_region (
-    station VARCHAR(32) NOT NULL COMMENT 'as in minute',
+    station VARCHAR(64) NOT NULL COMMENT 'as in minute',
     minute_utc DATETIME NOT NULL COMMENT 'as in minute, where live_s is',
     topology SMALLINT UNSIGNED NOT NULL COMMENT 'planes of the track, as 124',
     region VARCHAR(16) NOT NULL COMMENT 'ring and sector of its direction, as named in the configuration',
@@ -54,7 +54,7 @@ COMMENT = 'tracks per topology and region in each minute';
 
 -- One row is one UTC day of one station.
 CREATE TABLE IF NOT EXISTS station_day (
-    station VARCHAR(32) NOT NULL COMMENT 'as in minute',
+    station VARCHAR(64) NOT NULL COMMENT 'as in minute',
     `day` DATE NOT NULL COMMENT 'UTC',
     files INT UNSIGNED NOT NULL COMMENT 'files with minutes of the day',
     rejected INT UNSIGNED NOT NULL COMMENT 'lines that could not be read in files that begin on the day',
@@ -82,7 +82,8 @@ CREATE TABLE IF NOT EXISTS station_day (
     COMMENT 'kept by events [percent]',
     crt_ps DOUBLE NULL COMMENT 'mean coincidence time resolution of the files, weighted by strip_pairs [ps]',
     strip_pairs INT UNSIGNED NOT NULL COMMENT 'pairs of strips of all files',
-    input_digest CHAR(64) NOT NULL COMMENT 'SHA-256 over the names and contents of the files, as source_digest in ledger',
+    input_digest CHAR(64) NOT NULL
+    COMMENT 'SHA-256 over the names and contents of the files, as source_digest in ledger',
     report MEDIUMTEXT NOT NULL COMMENT 'files, calibrations, rejected lines per reason, topologies, notes (JSON)',
     histograms MEDIUMTEXT NOT NULL COMMENT 'charges, time differences and directions of the files (JSON)',
     picture_path VARCHAR(250) NULL COMMENT 'quick look (PNG), below the data root; NULL: not drawn yet',
@@ -96,25 +97,28 @@ COMMENT = 'days of each station';
 
 -- One row is one plane on one day: the counts of the files that have minutes of it, added up.
 CREATE TABLE IF NOT EXISTS station_day_plane (
-    station VARCHAR(32) NOT NULL COMMENT 'as in station_day',
+    station VARCHAR(64) NOT NULL COMMENT 'as in station_day',
     `day` DATE NOT NULL COMMENT 'as in station_day',
     plane TINYINT UNSIGNED NOT NULL COMMENT '1 to 4',
     hits INT UNSIGNED NOT NULL COMMENT 'as in event_file_plane',
     streamers INT UNSIGNED NOT NULL COMMENT 'as in event_file_plane',
-    streamer_share DOUBLE GENERATED ALWAYS AS (1e0 * streamers / NULLIF(hits, 0)) STORED COMMENT 'streamers by hits [1]',
+    streamer_share DOUBLE GENERATED ALWAYS AS (1e0 * streamers / NULLIF(hits, 0)) STORED
+    COMMENT 'streamers by hits [1]',
     ratio_accepted INT UNSIGNED NOT NULL COMMENT 'as in event_file_plane',
     ratio_fired INT UNSIGNED NOT NULL COMMENT 'as in event_file_plane',
+    ratio_usable BOOLEAN NOT NULL
+    COMMENT '0: biased, because the plane is an outer one or helped to record the events',
     ratio_efficiency DOUBLE GENERATED ALWAYS AS (1e0 * ratio_fired / NULLIF(ratio_accepted, 0)) STORED
-    COMMENT 'ratio_fired by ratio_accepted: for planes 2 and 3 only, outer ones lose tracks by acceptance [1]',
+    COMMENT 'ratio_fired by ratio_accepted [1]',
     ratio_efficiency_error DOUBLE GENERATED ALWAYS AS (
-        SQRT(1e0 * ratio_fired * (ratio_accepted - ratio_fired) / NULLIF(ratio_accepted, 0)) / ratio_accepted
+        SQRT(ratio_fired * (1e0 * ratio_accepted - ratio_fired) / NULLIF(ratio_accepted, 0)) / ratio_accepted
     ) STORED COMMENT 'binomial error [1]',
     telescope_accepted INT UNSIGNED NOT NULL COMMENT 'as in event_file_plane',
     telescope_fired INT UNSIGNED NOT NULL COMMENT 'as in event_file_plane',
     telescope_efficiency DOUBLE GENERATED ALWAYS AS (1e0 * telescope_fired / NULLIF(telescope_accepted, 0)) STORED
     COMMENT 'telescope_fired by telescope_accepted [1]',
     telescope_efficiency_error DOUBLE GENERATED ALWAYS AS (
-        SQRT(1e0 * telescope_fired * (telescope_accepted - telescope_fired) / NULLIF(telescope_accepted, 0))
+        SQRT(telescope_fired * (1e0 * telescope_accepted - telescope_fired) / NULLIF(telescope_accepted, 0))
         / telescope_accepted
     ) STORED COMMENT 'binomial error [1]',
     PRIMARY KEY (station, `day`, plane)
