@@ -156,7 +156,7 @@ class Ring(Model):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,7}$")]
     theta_deg: Annotated[Window, Field(description="from, to (excluded; 90 included)")]
-    sectors: Annotated[int, Field(ge=1, le=36)]
+    sectors: Annotated[int | None, Field(ge=1, le=36, description="none: one, without a number in its label")]
 
 
 class Region(Model):
@@ -178,6 +178,8 @@ class Region(Model):
             )
         if len({ring.name for ring in self.rings}) < len(self.rings):
             raise ValueError("two rings have the same name")
+        if (regions := sum(ring.sectors or 1 for ring in self.rings)) > 127:
+            raise ValueError(f"{regions} regions; expected at most 127")
         return self
 
 
