@@ -17,16 +17,20 @@ class Dirt(NamedTuple):
     spoil: Callable[[bytes], bytes]  # what becomes of a line (without its end)
     reason: str  # why a reader rejects it; empty: it does not
     in_place: bool = False  # the line itself is damaged, else a damaged copy follows it
-    trigger: str = ""  # of an accepted copy
+    end: bytes = b"\n"
+    counts_as: str = ""  # what an accepted copy is: "other" trigger, or "comment"
 
 
 DIRT = {
     "lost blank": Dirt(lambda line: re.sub(rb"(?<=\d) -", b"-", line, count=1), "", in_place=True),
-    "unknown trigger": Dirt(lambda line: re.sub(rb"^(.{19} +)1", rb"\g<1>7", line), "", trigger="7"),
+    "lost line end": Dirt(lambda line: line, "", in_place=True, end=b""),
+    "unknown trigger": Dirt(lambda line: re.sub(rb"^(.{19} +)1", rb"\g<1>7", line), "", counts_as="other"),
+    "blank line": Dirt(lambda line: b"", "", counts_as="comment"),
     "cut line": Dirt(lambda line: line[:300], "wrong column count"),
     "extra column": Dirt(lambda line: line + b" 0001.0000", "wrong column count"),
     "date of zeros": Dirt(lambda line: b"0000" + line[4:], "invalid date"),
     "month 13": Dirt(lambda line: line[:5] + b"13" + line[7:], "invalid date"),
+    "text": Dirt(lambda line: b"restarted \x00\xff", "invalid date"),
     "two points": Dirt(lambda line: line[:-9] + b"0000.000.0", "malformed number"),
 }
 
@@ -44,9 +48,9 @@ def soil(series: tuple[object, ...], lines: Bytes, per_kind: int) -> tuple[bytes
         dirt = DIRT[name]
         line = lines[row].tobytes()[:-1]
         spoilt = dirt.spoil(line)
-        if row < done or spoilt == line:  # the row was damaged already, or has nothing to damage
+        if row < done or (spoilt == line and dirt.end):  # damaged already, or nothing in it to damage
             continue
-        parts += [lines[done:row].tobytes(), b"" if dirt.in_place else line + b"\n", spoilt + b"\n"]
+        parts += [lines[done:row].tobytes(), b"" if dirt.in_place else line + b"\n", spoilt + dirt.end]
         counts[name] += 1
         done = row + 1
     return b"".join([*parts, lines[done:].tobytes()]), counts

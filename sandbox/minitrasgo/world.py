@@ -43,6 +43,7 @@ class Written:
     path: Path
     start: datetime
     seconds: int
+    dialect: Dialect
     tracks: Tracks
     fired: BoolArray  # (n, 4)
     self_triggers: int
@@ -65,19 +66,28 @@ class Written:
 
     @property
     def trigger(self) -> dict[str, int]:
-        """Accepted lines by trigger type."""
-        other = {DIRT[name].trigger: n for name, n in self.dirt.items() if DIRT[name].trigger}
-        return {"1": self.events, "2": self.self_triggers} | other
+        """Accepted events by trigger type."""
+        counts = {"1": self.events, "2": self.self_triggers, "other": self._counted_as("other")}
+        return {name: n for name, n in counts.items() if n}
+
+    @property
+    def comments(self) -> int:
+        """Comments and blank lines."""
+        return self._counted_as("comment") + (self.dialect == "simulator")
 
     @property
     def lines(self) -> int:
-        """All lines but comments."""
-        return sum(self.trigger.values()) + sum(self.rejected.values())
+        """All lines of the file."""
+        events = sum(self.trigger.values()) - self.dirt["lost line end"]  # two events in one line
+        return events + sum(self.rejected.values()) + self.comments
 
     def per_minute(self) -> dict[int, int]:
         """Coincidences by start of the minute, Unix seconds."""
         minutes, counts = np.unique(self.tracks.time_s // 60, return_counts=True)
         return {int(m) * 60: int(n) for m, n in zip(minutes, counts, strict=True)}
+
+    def _counted_as(self, what: str) -> int:
+        return sum(n for name, n in self.dirt.items() if DIRT[name].counts_as == what)
 
 
 class MuonStation:
@@ -227,7 +237,7 @@ class MuonStation:
             what = f"{self.station.station} {self.seed} {run.row_hash} {self.efficiencies}"
             data = b"# param_hash=" + hashlib.sha256(what.encode()).hexdigest().encode() + b"\n" + data
         path = folder / f"{self.basename(start)}.dat"
-        return data, Written(path, start, seconds, found, fired, len(second), dirt)
+        return data, Written(path, start, seconds, dialect, found, fired, len(second), dirt)
 
     def _self_triggers(self, start: datetime, seconds: int) -> tuple[IntArray, IntArray]:
         """Seconds with a self trigger: at most one each, the second is its number."""
