@@ -1,0 +1,275 @@
+"""Raw files of a station (`.dat`): one event a line, 64 values in ns, no header.
+
+The detector's program (`daq`) pads everything to fixed places; the simulator writes single blanks. Lines of one of
+these two forms, nearly all, are decoded together (`rawfile_layouts`); the others are read with care (`rawfile_lines`),
+with the same result where both can read a line. A file is read in blocks: memory is that of the events.
+"""
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyledger.errors import FormatError
+from skyledger.minitrasgo.detector import CHANNELS, PLANES, STRIPS, IntArray, channel, topology
+from skyledger.minitrasgo.rawfile_layouts import LAYOUTS, Bytes
+from skyledger.minitrasgo.rawfile_lines import LONGEST_LINE, Event, read_line
+
+Values = NDArray[np.float32]
+
+BLOCK_BYTES = 1 << 20  # fits the processor's cache
+KEPT_REJECTS = 1000
+KEPT_TEXT = 2000
+KINDS = ("t_front", "t_back", "q_front", "q_back")
+COINCIDENCE, SELF_TRIGGER = 1, 2
+_PARAM_HASH = re.compile(rb"#\s*param_hash=([0-9a-fA-F]{64})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events of one trigger type in the order of the file. Channels as in `detector`."""
+
+    line: NDArray[np.int32]  # (n,) number of the line in the file, from 1
+    time_s: IntArray  # (n,) Unix seconds
+    t_front: Values  # (n, 16) ns; NaN where the file has 0.0000, its mark for missing
+    t_back: Values
+    q_front: Values  # (n, 16) ns, width of the pulse
+    q_back: Values
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line that is no event."""
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """Everything that a file says.
+
+    Every line is accepted, rejected or a comment (so are blank ones); only a line in which two events are glued
+    together is accepted twice.
+    """
+
+    name: str
+    format: str  # daq, simulator, mixed; none: no line accepted
+    coincidences: Events
+    self_triggers: Events
+    lines_read: int
+    comments: int
+    accepted: int
+    rejected: dict[str, int]  # by reason
+    rejects: tuple[RejectedLine, ...]  # the first KEPT_REJECTS
+    trigger: dict[str, int]  # accepted events of type 1, 2, other
+    param_hash: str | None  # of the simulator's parameters
+    first_s: int | None  # earliest and latest accepted event, Unix seconds
+    last_s: int | None
+
+
+def parse(data: bytes | memoryview, name: str) -> RawFile:
+    """Read the bytes of a file. Bad lines are counted and kept with the reason; nothing else raises."""
+    return _parse(BytesIO(data), name)
+
+
+def read(path: Path) -> RawFile:
+    """Read a file, also when it is packed with gzip. Raises FormatError when it does not unpack, OSError."""
+    with path.open("rb") as file:
+        if path.suffix != ".gz":
+            return _parse(file, path.name)
+        try:
+            return _parse(cast(IO[bytes], gzip.open(file)), path.name)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise FormatError(f"{path}: does not unpack ({error}); bring the file again") from error
+
+
+def check(raw: RawFile, max_rejected_share: float) -> None:
+    """Raise FormatError for a file without events, or with too many bad lines to be trusted."""
+    n_rejected = sum(raw.rejected.values())
+    reasons = ", ".join(f"{n} {reason}" for reason, n in raw.rejected.items()) or "none"
+    if not raw.accepted:
+        raise FormatError(f"{raw.name}: no event in {raw.lines_read} lines; rejected: {reasons}")
+    if n_rejected > max_rejected_share * raw.lines_read:
+        raise FormatError(
+            f"{raw.name}: {n_rejected} of {raw.lines_read} lines rejected ({reasons}); "
+            f"expected at most {100 * max_rejected_share:g} % (parse.max_rejected_share)"
+        )
+
+
+def swap_strips(events: Events, plane: int, strips: tuple[int, int]) -> Events:
+    """Events with the values of two strips of a plane exchanged: for cables that are."""
+    order = np.arange(CHANNELS)
+    first, second = (channel(plane, strip) for strip in strips)
+    order[[first, second]] = second, first
+    return replace(events, **{kind: getattr(events, kind)[:, order] for kind in KINDS})
+
+
+def raw_topology(events: Events) -> NDArray[np.int16]:
+    """Topology of each event before any cut (C2): planes with any charge."""
+    charged = ~np.isnan(events.q_front) | ~np.isnan(events.q_back)
+    return topology(charged.reshape(-1, PLANES, STRIPS).any(axis=2))
+
+
+class _Part(NamedTuple):
+    """Some events in the order of the file, any trigger type."""
+
+    line: IntArray
+    time_s: IntArray
+    trigger: IntArray
+    values: Values  # (m, 64) by kind and channel
+
+
+class _Tally:
+    """What is counted while the blocks go by."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.comments = 0
+        self.rejected: Counter[str] = Counter()
+        self.rejects: list[RejectedLine] = []
+        self.formats: set[str] = set()
+        self.param_hash: str | None = None
+
+    def read_carefully(self, number: int, line: bytes) -> list[Event]:
+        """Events of a line; counts it where there are none."""
+        text = line.strip()
+        if not text or text.startswith(b"#"):
+            self.comments += 1
+            if found := _PARAM_HASH.match(text):
+                self.param_hash = self.param_hash or found[1].decode()
+            return []
+        events = read_line(text)
+        if isinstance(events, str):
+            self.rejected[events] += 1
+            if len(self.rejects) < KEPT_REJECTS:
+                shown = text[:KEPT_TEXT].decode(errors="replace")
+                self.rejects.append(RejectedLine(number, events, shown))
+            return []
+        self.formats.add("daq" if b"  " in text else "simulator")
+        return events
+
+
+def _parse(file: IO[bytes], name: str) -> RawFile:
+    tally = _Tally()
+    parts = [_part([])]
+    for block in _blocks(file):
+        parts += _read_block(block, tally)
+    time_s = np.concatenate([part.time_s for part in parts])
+    trigger = np.concatenate([part.trigger for part in parts])
+    counts = {str(kind): int(np.count_nonzero(trigger == kind)) for kind in (COINCIDENCE, SELF_TRIGGER)}
+    if other := len(trigger) - sum(counts.values()):
+        counts["other"] = other
+    return RawFile(
+        name=name,
+        format="mixed" if len(tally.formats) > 1 else next(iter(tally.formats), "none"),
+        coincidences=_events(parts, COINCIDENCE),
+        self_triggers=_events(parts, SELF_TRIGGER),
+        lines_read=tally.lines,
+        comments=tally.comments,
+        accepted=len(time_s),
+        rejected=dict(sorted(tally.rejected.items())),
+        rejects=tuple(tally.rejects),
+        trigger=counts,
+        param_hash=tally.param_hash,
+        first_s=int(time_s.min()) if len(time_s) else None,
+        last_s=int(time_s.max()) if len(time_s) else None,
+    )
+
+
+def _blocks(file: IO[bytes]) -> Iterator[Bytes]:
+    """The file in pieces of whole lines, each valid until the next; a last line without end gets one."""
+    buffer = bytearray(BLOCK_BYTES + 1)
+    content = memoryview(buffer)
+    used = 0
+    while n_read := file.readinto(content[used:BLOCK_BYTES]):  # type: ignore[attr-defined]
+        used += n_read
+        end = buffer.rfind(b"\n", used - n_read, used) + 1
+        if end:
+            yield np.frombuffer(buffer, np.uint8, end)
+            content[: used - end] = content[end:used]
+            used -= end
+        elif used == BLOCK_BYTES:
+            used = LONGEST_LINE + 1  # no event is that long: its beginning says what it is
+    if used:
+        buffer[used] = ord("\n")
+        yield np.frombuffer(buffer, np.uint8, used + 1)
+
+
+def _read_block(block: Bytes, tally: _Tally) -> list[_Part]:
+    ends = np.flatnonzero(block == ord("\n"))
+    starts = np.append(0, ends[:-1] + 1)
+    lengths = ends - starts - (block[ends - 1] == ord("\r"))
+    numbers = np.arange(tally.lines + 1, tally.lines + 1 + len(ends))
+    tally.lines += len(ends)
+    open_lines = np.ones(len(ends), dtype=bool)
+    parts = []
+    for layout in LAYOUTS:
+        index = np.flatnonzero(lengths == layout.length)
+        if not len(index):
+            continue
+        windows = np.ndarray((len(block) - layout.length, layout.length), np.uint8, block, strides=(1, 1))
+        decoded = layout.decode(windows[starts[index]])
+        taken = decoded.taken
+        if taken.any():
+            tally.formats.add(layout.name)
+        open_lines[index[taken]] = False
+        values = np.ascontiguousarray(decoded.values.reshape(len(KINDS) * CHANNELS, -1).T)
+        whole = _Part(numbers[index], decoded.time_s, decoded.trigger.astype(np.int64), values)
+        parts.append(whole if taken.all() else _Part(*(field[taken] for field in whole)))
+    careful = []
+    for i in np.flatnonzero(open_lines).tolist():
+        line = block[starts[i] : ends[i]].tobytes()
+        careful += [(int(numbers[i]), event) for event in tally.read_carefully(int(numbers[i]), line)]
+    return _in_order([*parts, _part(careful)])
+
+
+def _part(events: list[tuple[int, Event]]) -> _Part:
+    values = np.array([event.values for _, event in events], dtype=np.float64).reshape(
+        -1, PLANES, len(KINDS), STRIPS
+    )
+    by_kind = values[:, ::-1].transpose(0, 2, 1, 3).reshape(-1, len(KINDS) * CHANNELS)
+    return _Part(
+        np.array([line for line, _ in events], dtype=np.int64),
+        np.array([event.time_s for _, event in events], dtype=np.int64),
+        np.array([event.trigger for _, event in events], dtype=np.int64),
+        np.where(by_kind == 0, np.nan, by_kind).astype(np.float32),
+    )
+
+
+def _in_order(parts: list[_Part]) -> list[_Part]:
+    parts = [part for part in parts if len(part.line)]
+    if len(parts) < 2:
+        return parts
+    joined = _Part(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    order = np.argsort(joined.line, kind="stable")
+    return [_Part(*(field[order] for field in joined))]
+
+
+def _events(parts: list[_Part], trigger: int) -> Events:
+    chosen = [part.trigger == trigger for part in parts]
+    rows = [slice(None) if mask.all() else mask for mask in chosen]
+    kinds = [
+        np.concatenate(
+            [
+                part.values[row, k * CHANNELS : (k + 1) * CHANNELS]
+                for part, row in zip(parts, rows, strict=True)
+            ]
+        )
+        for k in range(len(KINDS))
+    ]
+    line = np.concatenate([part.line[row] for part, row in zip(parts, rows, strict=True)]).astype(np.int32)
+    time_s = np.concatenate([part.time_s[row] for part, row in zip(parts, rows, strict=True)])
+    return Events(line, time_s, *kinds)
