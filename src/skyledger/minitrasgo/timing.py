@@ -64,7 +64,7 @@ class Leading(NamedTuple):
 
 def leading_strips(hits: Hits) -> Leading:
     """The strips that enter the time calibration."""
-    plane_of_event = hits.event.astype(np.int64) * PLANES + hits.channel // STRIPS
+    plane_of_event = hits.event * np.int32(PLANES) + hits.channel // STRIPS
     if not len(plane_of_event):
         none = np.empty((0, PLANES))
         return Leading(none.astype(np.int8), none, none)
