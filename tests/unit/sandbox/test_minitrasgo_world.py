@@ -12,7 +12,7 @@ from sandbox.minitrasgo import MuonStation, muons, unpack
 from sandbox.minitrasgo.atmosphere import Atmosphere
 from sandbox.minitrasgo.dirt import DIRT
 from sandbox.minitrasgo.response import THRESHOLD_NS
-from skyledger.minitrasgo.detector import channel
+from skyledger.minitrasgo.detector import STRIP_CENTRE_MM, STRIP_WIDTH_MM, channel
 from skyledger.minitrasgo.stations import SwappedStrips, load_station
 
 ONE, TWO = load_station("MINGO01"), load_station("MINGO02")
@@ -171,6 +171,15 @@ def test_the_truth_is_in_the_file(tmp_path):
         lowest = np.nanmin(widths, axis=0) - offset
         assert (lowest >= THRESHOLD_NS - 1e-4).all()
         assert (lowest < THRESHOLD_NS + 0.1).all()
+    event, plane = np.nonzero(written.fired)
+    strip = np.nanargmax(flat[..., 2].reshape(-1, 4, 4)[event, plane] - 80, axis=1)  # of the largest width
+    t_dif = ((back - front) / 2 - truth.t_dif_offset_ns)[event, 4 * plane + strip]
+    x_off = 199.861639 * t_dif - written.tracks.x_mm[event, plane]
+    y_off = STRIP_CENTRE_MM[plane, strip] - written.tracks.y_mm[event, plane]
+    assert abs(x_off.mean()) < 0.3
+    assert 5 < x_off.std() < 15
+    assert abs(y_off.mean()) < 0.5
+    assert (np.abs(y_off) <= STRIP_WIDTH_MM[plane, strip] / 2).mean() > 0.95
     t_sum = (front + back) / 2 + truth.t_sum_offset_ns
     spread = np.nanmax(t_sum, axis=1) - np.nanmin(t_sum, axis=1)
     assert np.quantile(spread, 0.99) < 3.5  # flight through the detector, and scatter
