@@ -6,7 +6,7 @@ import numpy as np
 
 from skyledger.minitrasgo import reduction
 from skyledger.minitrasgo.detector import SIGNAL_MM_PER_NS, FloatArray
-from skyledger.minitrasgo.planes import Planes
+from skyledger.minitrasgo.lines import Fitter, Line, squares
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,72 +26,65 @@ class Detached:
     residual_t_sum: FloatArray  # (n, 4) ns
 
 
-def fit_detached(
-    planes: Planes, z_mm: FloatArray, t0: FloatArray, t_slope: FloatArray, settings: reduction.Track
-) -> Detached:
+def fit_detached(fitter: Fitter, x: Line, y: Line, t: Line, settings: reduction.Track) -> Detached:
     """Line through the centroid along the first singular vector of the points.
 
-    Distance along the line is z / cos(theta), so the straight-line fit of times along it is that of times against z
-    (`t0`, `t_slope` of the least-squares line, ns and ns/mm).
+    It starts from the least-squares lines: they hold the centroid and the scatter of the points. Distance along the
+    new line is z / cos(theta), so the straight-line fit of times along it is that of times against z.
     """
-    present = planes.present
-    number = present.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        offsets = []  # of the points from their centroid: x, y, z
-        centre = []
-        for values in (planes.x, planes.y, np.broadcast_to(z_mm, present.shape)):
-            filled = np.where(present, values, 0)
-            mean = np.where(number >= 2, filled.sum(axis=1) / number, np.nan)
-            centre.append(mean)
-            offsets.append(np.where(present, values - mean[:, None], 0))
-        dx, dy, dz = _first_axis(*offsets)
-        along = sum(offset * d[:, None] for offset, d in zip(offsets, (dx, dy, dz), strict=True))
-        residuals = [offset - along * d[:, None] for offset, d in zip(offsets, (dx, dy, dz), strict=True)]
-        variance = (
-            (SIGNAL_MM_PER_NS * settings.sigma_t_dif_ns) ** 2
-            + settings.sigma_y_mm**2
-            + settings.sigma_z_mm**2
-        )
-        t_residual = planes.t_rel - t0[:, None] - t_slope[:, None] * z_mm
-        absent = np.where(present, 0, np.nan)
-        return Detached(
-            x0=centre[0] - centre[2] / dz * dx,
-            y0=centre[1] - centre[2] / dz * dy,
-            theta_rad=np.arctan2(np.hypot(dx, dy), dz),
-            phi_rad=np.arctan2(dy, dx),
-            slowness=t_slope * dz,
-            t0=t0,
-            chi2_position=sum((r**2).sum(axis=1) for r in residuals) / variance,
-            chi2_time=np.nansum((t_residual / settings.sigma_t_sum_ns) ** 2, axis=1) + 0 * t0,
-            residual_t_dif=residuals[0] / SIGNAL_MM_PER_NS + absent,
-            residual_y=residuals[1] + absent,
-            residual_t_sum=t_residual,
-        )
-
-
-def _first_axis(x: FloatArray, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Unit vector (n,) x 3 of the largest extent of centred points (n, 4) x 3, downwards.
-
-    Eigenvector of the largest eigenvalue of the symmetric 3 x 3 scatter matrix A, in closed form: the root of the
-    characteristic polynomial by cosine, then the longest cross product of two rows of A - root.
-    """
-    xx, yy, zz, xy, xz, yz = (
-        np.einsum("ij,ij->i", a, b) for a, b in ((x, x), (y, y), (z, z), (x, y), (x, z), (y, z))
+    mean_z, spread_z = fitter.mean_z, fitter.spread_z
+    scatter = (
+        squares(x.residual) + x.slope**2 * spread_z,
+        squares(y.residual) + y.slope**2 * spread_z,
+        spread_z,
+        np.einsum("ij,ij->i", x.residual, y.residual) + x.slope * y.slope * spread_z,
+        x.slope * spread_z,
+        y.slope * spread_z,
     )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dx, dy, dz = _first_axis(*scatter)
+        x0 = x.at(mean_z) - mean_z / dz * dx
+        y0 = y.at(mean_z) - mean_z / dz * dy
+    from_mean_z = np.where(fitter.present, fitter.z_mm - mean_z[:, None], 0)
+    x_offset = x.residual + x.slope[:, None] * from_mean_z
+    y_offset = y.residual + y.slope[:, None] * from_mean_z
+    along = x_offset * dx[:, None] + y_offset * dy[:, None] + from_mean_z * dz[:, None]
+    across = [
+        offset - along * d[:, None] for offset, d in ((x_offset, dx), (y_offset, dy), (from_mean_z, dz))
+    ]
+    variance = (
+        (SIGNAL_MM_PER_NS * settings.sigma_t_dif_ns) ** 2 + settings.sigma_y_mm**2 + settings.sigma_z_mm**2
+    )
+    return Detached(
+        x0=x0,
+        y0=y0,
+        theta_rad=np.arctan2(np.hypot(dx, dy), dz),
+        phi_rad=np.arctan2(dy, dx),
+        slowness=t.slope * dz,
+        t0=t.at_zero,
+        chi2_position=(squares(across[0]) + squares(across[1]) + squares(across[2])) / variance,
+        chi2_time=squares(t.residual) / settings.sigma_t_sum_ns**2 + 0 * t.slope,
+        residual_t_dif=fitter.or_nan(across[0] / SIGNAL_MM_PER_NS),
+        residual_y=fitter.or_nan(across[1]),
+        residual_t_sum=fitter.or_nan(t.residual),
+    )
+
+
+def _first_axis(
+    xx: FloatArray, yy: FloatArray, zz: FloatArray, xy: FloatArray, xz: FloatArray, yz: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Unit vector, downwards, of the largest extent of points with this scatter matrix; all (n,).
+
+    Eigenvector of the largest eigenvalue of a symmetric 3 x 3 matrix in closed form: the root of the characteristic
+    polynomial by cosine, then the cross product of the first two rows of matrix - root. It vanishes for a horizontal
+    axis, which crosses no plane: NaN.
+    """
     mean = (xx + yy + zz) / 3
     a, b, c = xx - mean, yy - mean, zz - mean
     size = np.sqrt((a**2 + b**2 + c**2 + 2 * (xy**2 + xz**2 + yz**2)) / 6)
     half_det = (a * (b * c - yz**2) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)) / (2 * size**3)
     root = 2 * size * np.cos(np.arccos(np.clip(half_det, -1, 1)) / 3)
     a, b, c = a - root, b - root, c - root
-    candidates = np.array(
-        [
-            (xy * yz - xz * b, xz * xy - a * yz, a * b - xy**2),  # rows 1 and 2
-            (xy * c - xz * yz, xz**2 - a * c, a * yz - xy * xz),  # rows 1 and 3
-            (b * c - yz**2, yz * xz - xy * c, xy * yz - b * xz),  # rows 2 and 3
-        ]
-    )
-    longest = np.nan_to_num((candidates**2).sum(axis=1)).argmax(axis=0)
-    vector = np.take_along_axis(candidates, longest[None, None, :], axis=0)[0]
-    vector = vector / np.sqrt((vector**2).sum(axis=0)) * np.where(vector[2] < 0, -1, 1)
-    return vector[0], vector[1], vector[2]
+    vector = np.array([xy * yz - xz * b, xz * xy - a * yz, a * b - xy**2])
+    length = np.sqrt((vector**2).sum(axis=0))
+    return vector[0] / length, vector[1] / length, vector[2] / length

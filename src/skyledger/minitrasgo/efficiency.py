@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from skyledger.minitrasgo import reduction
 from skyledger.minitrasgo.detector import PLANES, TOPOLOGY_OF_BITS, BoolArray
+from skyledger.minitrasgo.lines import weights
 from skyledger.minitrasgo.planes import Planes
-from skyledger.minitrasgo.track import lines
 
 ALL = int(TOPOLOGY_OF_BITS[-1])
 OUTER = (1, PLANES)
@@ -85,7 +85,7 @@ def telescope_efficiencies(
     The window is narrower for the outer planes, where the prediction is less certain. The charge that an event must
     have is that of the three other planes, or else p would help to accept it.
     """
-    weights = lines(z_mm)
+    table = weights(z_mm)
     found = {}
     for plane in range(1, PLANES + 1):
         column = plane - 1
@@ -93,7 +93,7 @@ def telescope_efficiencies(
         usable = unbiased_by_trigger(plane, triggers)
         pool = planes.present[:, others].all(axis=1) & usable
         bits = sum(1 << other for other in others)
-        slope, at_zero = weights.slope[bits, others], weights.at_zero[bits, others]
+        slope, at_zero = table.slope[bits, others], table.at_zero[bits, others]
         x, y = planes.x[pool][:, others], planes.y[pool][:, others]
         at_plane = at_zero + slope * z_mm[column]
         x_max, y_max = (

@@ -4,14 +4,13 @@ Missing is NaN; a value of 0 is a value (weakness 5).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyledger.minitrasgo import reduction
+from skyledger.minitrasgo.clean import Hits, inside
 from skyledger.minitrasgo.detector import (
-    CHANNELS,
     PLANES,
     SIGNAL_MM_PER_NS,
     STRIP_CENTRE_MM,
@@ -35,14 +34,13 @@ class Planes:
     x: FloatArray  # (n, 4) mm along the strips
     y: FloatArray  # (n, 4) mm across the strips
     pattern: NDArray[np.uint8]  # (n, 4) active strips before the windows of planes, strip 1 is bit 0
-    strip_charge: NDArray[np.float32]  # (n, 16) ns, every calibrated strip
     list_topology: NDArray[np.int16]  # (n,)
 
     def __len__(self) -> int:
         return len(self.present)
 
 
-def build_planes(hits: Any, n: int, settings: reduction.Planes) -> Planes:
+def build_planes(hits: Hits, n: int, settings: reduction.Planes) -> Planes:
     """Combine the active strips of each plane and keep the planes inside all windows.
 
     Charges are summed, times averaged. y is the mean of the strips' centres weighted by charge, hence the centre itself
@@ -68,19 +66,17 @@ def build_planes(hits: Any, n: int, settings: reduction.Planes) -> Planes:
         y = total(STRIP_CENTRE_MM.ravel()[channel] * charge) / q_sum
 
     present = (
-        _inside(q_sum, settings.q_sum_window_ns)
+        inside(q_sum, settings.q_sum_window_ns)
         & (np.abs(q_dif) <= settings.q_dif_max_ns)
         & (np.abs(t_dif) <= settings.t_dif_max_ns)
         & (np.abs(y) <= settings.y_max_mm)
     )
     t_rel = t_sum - np.take_along_axis(t_sum, present.argmax(axis=1)[:, None], axis=1)
-    present &= _inside(t_rel, settings.t_rel_window_ns)
+    present &= inside(t_rel, settings.t_rel_window_ns)
     absent = ~present
     for values in (t_rel, t_dif, q_sum, q_dif, y):
         values[absent] = np.nan
 
-    strip_charge = np.full(n * CHANNELS, np.nan, dtype=np.float32)
-    strip_charge[hits.event.astype(np.int64) * CHANNELS + hits.channel] = hits.q_sum
     return Planes(
         present=present,
         t_rel=t_rel,
@@ -90,7 +86,6 @@ def build_planes(hits: Any, n: int, settings: reduction.Planes) -> Planes:
         x=SIGNAL_MM_PER_NS * t_dif,
         y=y,
         pattern=pattern,
-        strip_charge=strip_charge.reshape(n, CHANNELS),
         list_topology=topology(present),
     )
 
@@ -116,7 +111,3 @@ def charge_topology(planes: Planes, streamer_q_min_ns: float) -> NDArray[np.int1
     digits: IntArray = planes.present.astype(np.int64) + (planes.q_sum > streamer_q_min_ns)
     codes: NDArray[np.int16] = (digits @ np.array([1000, 100, 10, 1])).astype(np.int16)
     return codes
-
-
-def _inside(values: FloatArray, window: tuple[float, float]) -> BoolArray:
-    return (values >= window[0]) & (values <= window[1])

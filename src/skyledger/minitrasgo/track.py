@@ -5,7 +5,6 @@ The least-squares line is the one that rates, efficiencies and quality use. Two 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,34 +13,14 @@ from skyledger.minitrasgo import reduction
 from skyledger.minitrasgo.detached import Detached, fit_detached
 from skyledger.minitrasgo.detector import (
     HALF_WIDTH_MM,
-    PLANES,
     SIGNAL_MM_PER_NS,
     STRIP_LENGTH_MM,
     FloatArray,
     topology,
 )
+from skyledger.minitrasgo.lines import Fitter, squares
 from skyledger.minitrasgo.planes import Planes
 from skyledger.minitrasgo.timtrack import Combined, TimTrack, combine, fit_timtrack
-
-
-class Lines(NamedTuple):
-    """Least-squares lines as weights of the four planes: value = sum over planes of weight * measured."""
-
-    slope: FloatArray  # (16, 4) by bits of the planes; NaN for fewer than two planes, 0 for absent ones
-    at_zero: FloatArray  # (16, 4) value at z = 0
-
-
-def lines(z_mm: Sequence[float]) -> Lines:
-    """Weights for every set of planes."""
-    z = np.asarray(z_mm, dtype=float)
-    slope, at_zero = np.full((2, 1 << PLANES, PLANES), np.nan)
-    for bits in range(1 << PLANES):
-        used = (bits >> np.arange(PLANES) & 1).astype(float)
-        if used.sum() >= 2:
-            mean = (used @ z) / used.sum()
-            slope[bits] = used * (z - mean) / (used @ (z - mean) ** 2)
-            at_zero[bits] = used / used.sum() - mean * slope[bits]
-    return Lines(slope, at_zero)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,49 +51,34 @@ class Tracks:
 
 def fit(planes: Planes, z_mm: Sequence[float], settings: reduction.Track) -> Tracks:
     """Fit x, y and time against z by least squares. `z_mm`: heights of the planes relative to plane 1."""
-    z = np.asarray(z_mm, dtype=float)
-    weights = lines(z_mm)
-    bits = planes.present @ (1 << np.arange(PLANES))
-    slope_weight, zero_weight = weights.slope[bits], weights.at_zero[bits]
-
-    def line(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        filled = np.where(planes.present, values, 0)
-        at_zero = np.einsum("ij,ij->i", zero_weight, filled)
-        slope = np.einsum("ij,ij->i", slope_weight, filled) + 0.0  # no -0, for which phi would be -pi
-        return at_zero, slope, values - at_zero[:, None] - slope[:, None] * z
-
-    x0, x_slope, residual_x = line(planes.x)
-    y0, y_slope, residual_y = line(planes.y)
-    t0, t_slope, residual_t_sum = line(planes.t_rel)
-    residual_t_dif = residual_x / SIGNAL_MM_PER_NS
-    tracked = ~np.isnan(x0)
-    chi2 = np.where(
-        tracked,
-        np.nansum((residual_t_dif / settings.sigma_t_dif_ns) ** 2, axis=1)
-        + np.nansum((residual_y / settings.sigma_y_mm) ** 2, axis=1)
-        + np.nansum((residual_t_sum / settings.sigma_t_sum_ns) ** 2, axis=1),
-        np.nan,
+    fitter = Fitter(planes.present, z_mm)
+    x, y, t = fitter.line(planes.x), fitter.line(planes.y), fitter.line(planes.t_rel)
+    chi2 = (
+        squares(x.residual) / (SIGNAL_MM_PER_NS * settings.sigma_t_dif_ns) ** 2
+        + squares(y.residual) / settings.sigma_y_mm**2
+        + squares(t.residual) / settings.sigma_t_sum_ns**2
     )
-    inside = (np.abs(x0[:, None] + x_slope[:, None] * z) <= STRIP_LENGTH_MM / 2) & (
-        np.abs(y0[:, None] + y_slope[:, None] * z) <= HALF_WIDTH_MM
+    tracked = ~np.isnan(x.slope)
+    inside = np.stack(
+        [(np.abs(x.at(z)) <= STRIP_LENGTH_MM / 2) & (np.abs(y.at(z)) <= HALF_WIDTH_MM) for z in z_mm], axis=1
     )
-    apart = fit_detached(planes, z, t0, t_slope, settings) if settings.detached else None
-    six = fit_timtrack(planes, z, settings) if settings.timtrack else None
+    apart = fit_detached(fitter, x, y, t, settings) if settings.detached else None
+    six = fit_timtrack(planes, fitter.z_mm, settings) if settings.timtrack else None
     return Tracks(
-        x0=x0,
-        y0=y0,
-        x_slope=x_slope,
-        y_slope=y_slope,
-        theta_rad=np.arctan(np.hypot(x_slope, y_slope)),
-        phi_rad=np.arctan2(y_slope, x_slope),
-        slowness=t_slope / np.sqrt(1 + x_slope**2 + y_slope**2),
-        t0=t0,
-        chi2=chi2,
+        x0=x.at_zero,
+        y0=y.at_zero,
+        x_slope=x.slope,
+        y_slope=y.slope,
+        theta_rad=np.arctan(np.hypot(x.slope, y.slope)),
+        phi_rad=np.arctan2(y.slope, x.slope),
+        slowness=t.slope / np.sqrt(1 + x.slope**2 + y.slope**2),
+        t0=t.at_zero,
+        chi2=np.where(tracked, chi2, np.nan),
         ndf=np.where(tracked, 3 * planes.present.sum(axis=1) - 6, -1).astype(np.int8),
         crossed=topology(inside),
-        residual_t_dif=residual_t_dif,
-        residual_y=residual_y,
-        residual_t_sum=residual_t_sum,
+        residual_t_dif=fitter.or_nan(x.residual / SIGNAL_MM_PER_NS),
+        residual_y=fitter.or_nan(y.residual),
+        residual_t_sum=fitter.or_nan(t.residual),
         detached=apart,
         timtrack=six,
         combined=combine(apart, six) if apart and six else None,
