@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyledger.errors import FormatError
-from skyledger.minitrasgo.detector import CHANNELS, PLANES, STRIPS, IntArray, channel, topology
+from skyledger.minitrasgo.detector import CHANNELS, PLANES, STRIPS, BoolArray, IntArray, channel, topology
 from skyledger.minitrasgo.rawfile_layouts import LAYOUTS, Bytes
 from skyledger.minitrasgo.rawfile_lines import LONGEST_LINE, Event, read_line
 
 Values = NDArray[np.float32]
 
-BLOCK_BYTES = 1 << 20  # fits the processor's cache
+BLOCK_BYTES = 1 << 19  # with what is made of it fits the processor's cache
 KEPT_REJECTS = 1000
 KEPT_TEXT = 2000
 KINDS = ("t_front", "t_back", "q_front", "q_back")
@@ -119,8 +119,9 @@ def swap_strips(events: Events, plane: int, strips: tuple[int, int]) -> Events:
 
 def raw_topology(events: Events) -> NDArray[np.int16]:
     """Topology of each event before any cut (C2): planes with any charge."""
-    charged = ~np.isnan(events.q_front) | ~np.isnan(events.q_back)
-    return topology(charged.reshape(-1, PLANES, STRIPS).any(axis=2))
+    missing = np.isnan(events.q_front) & np.isnan(events.q_back)
+    present: BoolArray = ~missing.reshape(-1, PLANES, STRIPS).all(axis=2)
+    return topology(present)
 
 
 class _Part(NamedTuple):
@@ -130,6 +131,10 @@ class _Part(NamedTuple):
     time_s: IntArray
     trigger: IntArray
     values: Values  # (m, 64) by kind and channel
+
+    def only(self, rows: IntArray | BoolArray) -> "_Part":
+        """Chosen events, or in another order."""
+        return _Part(self.line[rows], self.time_s[rows], self.trigger[rows], self.values[rows])
 
 
 class _Tally:
@@ -228,7 +233,7 @@ def _read_block(block: Bytes, tally: _Tally) -> list[_Part]:
         open_lines[index[taken]] = False
         values = np.ascontiguousarray(decoded.values.reshape(len(KINDS) * CHANNELS, -1).T)
         whole = _Part(numbers[index], decoded.time_s, decoded.trigger.astype(np.int64), values)
-        parts.append(whole if taken.all() else _Part(*(field[taken] for field in whole)))
+        parts.append(whole if taken.all() else whole.only(taken))
     careful = []
     for i in np.flatnonzero(open_lines).tolist():
         line = block[starts[i] : ends[i]].tobytes()
@@ -253,23 +258,18 @@ def _in_order(parts: list[_Part]) -> list[_Part]:
     parts = [part for part in parts if len(part.line)]
     if len(parts) < 2:
         return parts
-    joined = _Part(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
-    order = np.argsort(joined.line, kind="stable")
-    return [_Part(*(field[order] for field in joined))]
+    joined = _Part(
+        np.concatenate([part.line for part in parts]),
+        np.concatenate([part.time_s for part in parts]),
+        np.concatenate([part.trigger for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )
+    return [joined.only(np.argsort(joined.line, kind="stable"))]
 
 
 def _events(parts: list[_Part], trigger: int) -> Events:
-    chosen = [part.trigger == trigger for part in parts]
-    rows = [slice(None) if mask.all() else mask for mask in chosen]
-    kinds = [
-        np.concatenate(
-            [
-                part.values[row, k * CHANNELS : (k + 1) * CHANNELS]
-                for part, row in zip(parts, rows, strict=True)
-            ]
-        )
-        for k in range(len(KINDS))
-    ]
-    line = np.concatenate([part.line[row] for part, row in zip(parts, rows, strict=True)]).astype(np.int32)
-    time_s = np.concatenate([part.time_s[row] for part, row in zip(parts, rows, strict=True)])
-    return Events(line, time_s, *kinds)
+    chosen = [part if (of_type := part.trigger == trigger).all() else part.only(of_type) for part in parts]
+    line = np.concatenate([part.line for part in chosen])
+    kinds = (slice(k * CHANNELS, (k + 1) * CHANNELS) for k in range(len(KINDS)))
+    values = (np.concatenate([part.values[:, kind] for part in chosen]) for kind in kinds)
+    return Events(line.astype(np.int32), np.concatenate([part.time_s for part in chosen]), *values)

@@ -20,10 +20,18 @@ _VALUE = "sddd.dddd"
 _ALLOWED = {"d": ("0", "9"), "s": ("-", "9")}  # first and last byte
 _STEP = len(_VALUE) + 1
 _POINT = _VALUE.index(".")
-_ZERO_CODE = np.uint32(0x0F0F0F0F)  # digits in ASCII without their upper half
-_MINUS = ord("-")
-_MINUS_AS_THOUSANDS = (_MINUS & 0xF) * 1000 * 10_000
-_MONTH_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_DIGIT_BITS = np.uint32(0x0F0F0F0F)  # of digits in ASCII; the same bits of a minus are 13
+_MINUS_VALUE = np.int32(13 * 1000 * 10_000)
+_LOWEST = np.int32(-1000 * 10_000)  # in 1/10000 ns: a minus leaves three digits
+_UNIT_NS = 1e-4
+_NAN_BITS = np.int32(0x7FC00000)
+
+_NO_DAY = -(10**6)
+_MONTHS = np.arange(f"{FIRST_YEAR}-01", f"{LAST_YEAR + 1}-02", dtype="datetime64[M]")  # one more at the end
+_FIRST_DAYS = _MONTHS.astype("datetime64[D]").astype(np.int64)
+_DAYS = _FIRST_DAYS[:-1, None] + np.arange(31)  # days since 1970 by month and day
+_DAYS[_DAYS >= _FIRST_DAYS[1:, None]] = _NO_DAY  # noqa: SIM300 - both are arrays
+_PAIRS_AT = np.array([0, 2, 5, 8, 11, 14, 17])  # century, year, month, day, hour, minute, second
 
 
 class Decoded(NamedTuple):
@@ -48,7 +56,7 @@ class Layout:
         allowed = np.array(
             [[ord(c) for c in _ALLOWED.get(place, (place, place))] for place in form], dtype=np.uint8
         )
-        self._lowest, self._span = allowed[:, 0], allowed[:, 1] - allowed[:, 0]
+        self._lowest, self._highest = allowed.T.copy()
         self._trigger_at = len(_DATE) + before_trigger
         plane = 2 * len(first + second)
         # plane 1 is written last
@@ -57,17 +65,23 @@ class Layout:
 
     def decode(self, lines: Bytes) -> Decoded:
         """Read (m, length) bytes."""
-        taken = (lines - self._lowest <= self._span).all(axis=1)
+        taken = ((lines >= self._lowest) & (lines <= self._highest)).all(axis=1)
         time_s, valid = _times(lines)
-        taken &= valid
         whole = self._codes(lines, 0)
-        first = (whole & 0xFF).astype(np.uint8)
-        taken &= ~((first == ord(".")) | (first == ord("/"))).any(axis=(0, 1, 2, 3))  # between minus and 0
-        number = _four_digits(whole) * np.int32(10_000)
+        # All ones where the sign is a minus (or one of the two signs between it and 0: then the value is too low)
+        negative = (((whole >> 4) & 1) - np.uint32(1)).view(np.int32)
+        number = _four_digits(whole)
+        number *= np.int32(10_000)
         number += _four_digits(self._codes(lines, _POINT + 1))
-        np.subtract(_MINUS_AS_THOUSANDS, number, out=number, where=first == _MINUS)
-        values = (number / 10_000.0).astype(np.float32)  # as float() rounds
-        np.copyto(values, np.nan, where=number == 0)
+        number -= negative & _MINUS_VALUE
+        number ^= negative
+        number -= negative
+        taken &= valid & (number > _LOWEST).all(axis=(0, 1, 2, 3))
+        values = np.multiply(number, _UNIT_NS).astype(
+            np.float32
+        )  # no value lies so that this rounds unlike float()
+        bits = values.view(np.int32)
+        bits |= (number == 0) * _NAN_BITS
         trigger = lines[:, self._trigger_at] - ord("0")
         return Decoded(taken, time_s, trigger, values.reshape(4, CHANNELS, len(lines)))
 
@@ -81,7 +95,7 @@ class Layout:
 
 def _four_digits(codes: NDArray[np.uint32]) -> NDArray[np.int32]:
     """Numbers out of four ASCII digits each, the first in the lowest byte."""
-    codes &= _ZERO_CODE
+    codes &= _DIGIT_BITS
     pairs = codes * np.uint32(10)
     codes >>= np.uint32(8)
     pairs += codes
@@ -95,18 +109,13 @@ def _four_digits(codes: NDArray[np.uint32]) -> NDArray[np.int32]:
 
 def _times(lines: Bytes) -> tuple[IntArray, BoolArray]:
     """Unix seconds of the dates with which the lines begin, and which dates exist."""
-    digits = lines[:, : len(_DATE)].T.astype(np.int64) - ord("0")
-    tens = 10 * digits[:-1] + digits[1:]
-    year, month, day = 100 * tens[0] + tens[2], tens[5], tens[8]
-    hour, minute, second = tens[11], tens[14], tens[17]
-    valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
-    valid &= (hour <= 23) & (minute <= 59) & (second <= 59)
-    month = np.where(valid, month, 1)
-    months = (12 * (year - 1970) + month - 1).astype("datetime64[M]")
-    days_before = months.astype("datetime64[D]").astype(np.int64)
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    valid &= day <= _MONTH_DAYS[month] - ((month == 2) & ~leap)
-    return (((days_before + day - 1) * 24 + hour) * 60 + minute) * 60 + second, valid
+    pairs = (lines[:, _PAIRS_AT] - ord("0")) * 10 + (lines[:, _PAIRS_AT + 1] - ord("0"))
+    century, year, month, day, hour, minute, second = pairs.T.astype(np.int64)
+    months = 12 * (100 * century + year - FIRST_YEAR) + month - 1
+    valid = (months >= 0) & (months < len(_DAYS)) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    days = _DAYS[np.where(valid, months, 0), np.where(valid, day - 1, 0)]
+    valid &= (days != _NO_DAY) & (hour <= 23) & (minute <= 59) & (second <= 59)
+    return ((days * 24 + hour) * 60 + minute) * 60 + second, valid
 
 
 LAYOUTS = (Layout("daq", 2, 3, (2, 3)), Layout("simulator", 1, 1, (1, 1)))
