@@ -120,8 +120,7 @@ def swap_strips(events: Events, plane: int, strips: tuple[int, int]) -> Events:
 def raw_topology(events: Events) -> NDArray[np.int16]:
     """Topology of each event before any cut (C2): planes with any charge."""
     missing = np.isnan(events.q_front) & np.isnan(events.q_back)
-    present: BoolArray = ~missing.reshape(-1, PLANES, STRIPS).all(axis=2)
-    return topology(present)
+    return topology(~np.all(missing.reshape(-1, PLANES, STRIPS), axis=2))
 
 
 class _Part(NamedTuple):

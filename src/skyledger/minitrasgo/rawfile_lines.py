@@ -20,7 +20,7 @@ MALFORMED = "malformed number"
 
 _GLUED_MINUS = re.compile(rb"(?<=[0-9])-")
 _EVENT_START = re.compile(rb"(?:19|2[0-9])[0-9]{2}(?: [0-9]{2}){5} +[0-9] ")
-_NUMBER = re.compile(rb"[-+0-9.eE]+")
+_OF_NUMBERS = b"0123456789.+-eE \t\r"
 
 
 class Event(NamedTuple):
@@ -47,21 +47,23 @@ def read_line(line: bytes) -> list[Event] | str:
 
 
 def _read_event(line: bytes) -> Event | str:
-    columns = _GLUED_MINUS.sub(b" -", line).split()
+    if line.count(b"-") != line.count(b" -"):
+        line = _GLUED_MINUS.sub(b" -", line)
+    columns = line.split()
     time_s = _date(columns)
     if time_s is None:
         return INVALID_DATE
     if len(columns) != COLUMNS:
         return WRONG_COLUMNS
     trigger, *numbers = columns[DATE_COLUMNS:]
-    # float() also reads words and digits grouped by underscores
-    if not trigger.isdigit() or not all(map(_NUMBER.fullmatch, numbers)):
+    # float() also reads nan, infinity and digits grouped by underscores
+    if not trigger.isdigit() or line.translate(None, _OF_NUMBERS):
         return MALFORMED
     try:
-        values = [float(number) for number in numbers]
+        values = list(map(float, numbers))
     except ValueError:
         return MALFORMED
-    if max(map(abs, values)) >= LARGEST_VALUE:
+    if max(values) >= LARGEST_VALUE or min(values) <= -LARGEST_VALUE:
         return MALFORMED
     return Event(time_s, int(trigger), values)
 
