@@ -8,38 +8,31 @@ Names come from other machines and become names of ours. What could leave a fold
 """
 
 import asyncio
-import errno
 import os
 import stat
+import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import asyncssh
 
 from skyledger.connections import Connection
-from skyledger.errors import ConfigError, FormatError, SourceError, SourceUnavailable
+from skyledger.errors import FormatError, SourceError, StorageError
+from skyledger.ssh import VanishedError, path_there, sftp_client, translated
 
 DEPTH = 2  # folders below the inbox: a day folder, and one above it
 LONGEST_NAME = 200  # bytes; leaves room for what a raw store adds
 LARGEST_FILE_BYTES = 512 * 2**20  # logger files have a few MB: more is a mistake, and would fill the memory
 TEMPORARY_ENDINGS = (".part", ".tmp", ".filepart", ".partial", "~")
-CONNECT_TIMEOUT_S = 15
-LOGIN_TIMEOUT_S = 30
-KEEPALIVE_S = 15  # three unanswered ones, and the connection counts as lost
+PARTIAL_FOLDER = ".rsync-partial"  # beside the files that are fetched
+PIECE_BYTES = 4 * 2**20
 FOLDERS_AT_ONCE = 16
-HOST_KEY_ALGORITHMS = (
-    *("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
-    *("rsa-sha2-512", "rsa-sha2-256"),
-)
-
-# Extras of an SFTP connection that we act on, and those of Airflow's own form that make no difference to us
-_USED = frozenset(("host_key", "key_file", "private_key", "private_key_passphrase"))
-_HARMLESS = frozenset(("compress", "look_for_keys", "conn_timeout", "cmd_timeout", "timeout"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +70,10 @@ class Inbox(ABC):
     """A folder in which somebody else puts files."""
 
     @abstractmethod
-    def listing(self, pattern: str) -> Listing:
+    def listing(self, pattern: str, depth: int = DEPTH) -> Listing:
         """List the regular files whose name fits `pattern` (* and ?), also those that have not settled.
+
+        depth: how many folders below the inbox are entered; 0: none
 
         Raises SourceError when the folder is missing or closed to us, SourceUnavailable when nobody answers.
         """
@@ -98,15 +93,15 @@ class LocalInbox(Inbox):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def listing(self, pattern: str) -> Listing:
-        found = _Found(pattern)
+    def listing(self, pattern: str, depth: int = DEPTH) -> Listing:
+        found = _Found(pattern, depth)
         self._list("", found)
         return found.listing()
 
     def _list(self, folder: str, found: "_Found") -> None:
         with (
             found.tolerant(folder),
-            _translated(str(self.folder / folder)),
+            translated(str(self.folder / folder)),
             os.scandir(self.folder / folder) as items,
         ):
             for item in items:
@@ -121,13 +116,13 @@ class LocalInbox(Inbox):
     def read(self, entry: Entry) -> bytes | None:
         _check_size(entry)
         try:
-            with _translated(str(self.folder / entry.path)):
+            with translated(str(self.folder / entry.path)):
                 # a link that took the file's place since the listing must not lead us elsewhere
                 handle = os.open(self.folder / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                 with os.fdopen(handle, "rb") as file:
                     data = file.read(entry.size)
                     status = os.fstat(handle)
-        except _VanishedError:
+        except VanishedError:
             return None
         unchanged = (status.st_size, status.st_mtime_ns // 1000) == (entry.size, entry.modified_us)
         return data if unchanged and len(data) == entry.size else None
@@ -143,115 +138,135 @@ class SftpInbox(Inbox):
         self.folder = folder
         self._run = run
 
-    def listing(self, pattern: str) -> Listing:
-        listing: Listing = self._run(_sftp_listing(self.client, self.folder, pattern))
+    def listing(self, pattern: str, depth: int = DEPTH) -> Listing:
+        listing: Listing = self._run(_sftp_listing(self.client, self.folder, pattern, depth))
         return listing
 
     def read(self, entry: Entry) -> bytes | None:
         _check_size(entry)
         try:
             data: bytes | None = self._run(self._read(entry))
-        except _VanishedError:
+        except VanishedError:
             return None
         return data
 
     async def _read(self, entry: Entry) -> bytes | None:
         path = str(PurePosixPath(self.folder, entry.path))
-        with _translated(path):
+        with translated(path):
             async with self.client.open(path, "rb") as file:
                 data = await file.read(entry.size)
                 status = await file.stat()
         unchanged = (status.size, (status.mtime or 0) * 1_000_000) == (entry.size, entry.modified_us)
         return cast(bytes, data) if unchanged and len(data) == entry.size else None
 
+    def fetch(
+        self,
+        entry: Entry,
+        path: Path,
+        *,
+        timeout_s: float,
+        bandwidth_kib_s: int | None = None,
+        arrived: Callable[[int], None] = lambda size: None,
+    ) -> bool:
+        """Copy a file of any size to `path`, with its time. False when it changed or vanished since it was listed.
+
+        What has come of it when the connection breaks is kept beside `path` in `.rsync-partial`, under a name that
+        says which file it is, and the next call goes on from there. A complete copy is left as it is.
+
+        timeout_s: silence after which the station counts as unavailable
+        arrived: is told after each piece how many bytes it had; what it raises ends the copy
+
+        Raises SourceError, SourceUnavailable, StorageError when the disk here is full.
+        """
+        with _disk(path):
+            if _is_copy(path, entry):
+                return True
+            partial = _partial(path, entry)
+        piece = min(PIECE_BYTES, bandwidth_kib_s * 1024) if bandwidth_kib_s else PIECE_BYTES
+
+        async def copy() -> bool:
+            begun, at_start = time.monotonic(), partial.stat().st_size
+            there = str(PurePosixPath(self.folder, entry.path))
+            with _disk(path), partial.open("ab") as out, translated(there):
+                done = at_start
+                async with asyncio.timeout(timeout_s):
+                    file = await self.client.open(there, "rb")
+                async with file:
+                    while done < entry.size:
+                        async with asyncio.timeout(timeout_s):
+                            data = cast(bytes, await file.read(min(piece, entry.size - done), done))
+                        if not data:
+                            return False
+                        with _disk(path):
+                            out.write(data)
+                            out.flush()
+                        done += len(data)
+                        arrived(len(data))
+                        if bandwidth_kib_s:
+                            due_s = (done - at_start) / (bandwidth_kib_s * 1024)
+                            await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
+                    async with asyncio.timeout(timeout_s):
+                        status = await file.stat()
+            return (status.size, (status.mtime or 0) * 1_000_000) == (entry.size, entry.modified_us)
+
+        try:
+            same: bool = self._run(copy())
+        except VanishedError:
+            same = False
+        with _disk(path):
+            if same:
+                os.utime(partial, ns=(entry.modified_us * 1000, entry.modified_us * 1000))
+                partial.replace(path)
+            else:
+                partial.unlink()
+        return same
+
 
 @contextmanager
-def open_inbox(connection: Connection | None, path: str, data_root: Path) -> Iterator[Inbox]:
+def open_inbox(
+    connection: Connection | None, path: str, data_root: Path, *, jump: Connection | None = None
+) -> Iterator[Inbox]:
     """Open an inbox: on the machine of `connection`, else a folder here (a relative one is below the data root).
 
-    Raises ConfigError for a connection that does not pin the host's key, SourceError when the host is not the one
-    with that key or does not let us in, SourceUnavailable when it does not answer.
+    jump: the gateway that `connection` names. Errors as in `skyledger.ssh.ssh_client`.
     """
     if connection is None:
         yield LocalInbox(data_root / path)
         return
+    with open_sftp(connection, path, jump) as inbox:
+        yield inbox
+
+
+@contextmanager
+def open_sftp(connection: Connection, path: str, jump: Connection | None = None) -> Iterator["SftpInbox"]:
+    """Open an inbox on another machine, as in `open_inbox`."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        client = runner.run(stack.enter_async_context(_sftp_client(connection)))
+        client = runner.run(stack.enter_async_context(sftp_client(connection, jump)))
         try:
-            yield SftpInbox(client, path, runner.run)
+            yield SftpInbox(client, path_there(connection, path), runner.run)
         finally:
             runner.run(stack.aclose())
 
 
-async def list_inbox(connection: Connection | None, path: str, data_root: Path, pattern: str) -> Listing:
+async def list_inbox(
+    connection: Connection | None,
+    path: str,
+    data_root: Path,
+    pattern: str,
+    *,
+    jump: Connection | None = None,
+    depth: int = DEPTH,
+) -> Listing:
     """Open an inbox, list it, close it, without holding up an event loop. Arguments and errors as in `open_inbox`."""
     if connection is None:
-        return await asyncio.to_thread(LocalInbox(data_root / path).listing, pattern)
-    async with _sftp_client(connection) as client:
-        return await _sftp_listing(client, path, pattern)
+        return await asyncio.to_thread(LocalInbox(data_root / path).listing, pattern, depth)
+    async with sftp_client(connection, jump) as client:
+        return await _sftp_listing(client, path_there(connection, path), pattern, depth)
 
 
-@asynccontextmanager
-async def _sftp_client(connection: Connection) -> AsyncIterator[asyncssh.SFTPClient]:
-    """Connect with exactly what the connection says: its key or password, its host key, no file of the user's."""
-    options = _ssh_options(connection)
-    async with AsyncExitStack() as stack:
-        with _translated(f"{connection.conn_id} ({connection.host})"):
-            ssh = await stack.enter_async_context(asyncssh.connect(**options))
-            # a name that is no UTF-8 must not hide the others; it is refused later
-            client = await stack.enter_async_context(ssh.start_sftp_client(path_errors="surrogateescape"))
-        yield client
-
-
-def _ssh_options(connection: Connection) -> dict[str, Any]:
-    extra = {k: v for k, v in connection.extra.items() if v not in (None, "", False, "false", "False")}
-    where = f"connection {connection.conn_id!r}"
-    if unknown := sorted(extra.keys() - _USED - _HARMLESS):
-        raise ConfigError(
-            f"{where}: extra {', '.join(unknown)} is not supported; expected {', '.join(sorted(_USED))}"
-            " (host keys are always checked)"
-        )
-    if not connection.host or not connection.login:
-        raise ConfigError(f"{where}: expected a host and a login")
-    if len(str(extra.get("host_key", "")).split()) < 2:
-        raise ConfigError(
-            f"{where}: its extra lacks host_key; expected the line that `ssh-keyscan HOST` prints, without the host,"
-            " such as 'ssh-ed25519 AAAA...', after comparing it with the station's own"
-        )
-    if "key_file" in extra and "private_key" in extra:
-        raise ConfigError(f"{where}: extra has both key_file and private_key; expected one of them")
-    passphrase = extra.get("private_key_passphrase")
-    keys = None
-    try:
-        host_key = asyncssh.import_public_key(" ".join(str(extra["host_key"]).split()[:2]))
-        if "key_file" in extra:
-            keys = [asyncssh.read_private_key(Path(extra["key_file"]).expanduser(), passphrase)]
-        elif "private_key" in extra:
-            keys = [asyncssh.import_private_key(str(extra["private_key"]), passphrase)]
-    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError) as error:
-        raise ConfigError(f"{where}: unusable key in its extra: {error}") from error
-    return {
-        "host": connection.host,
-        "port": connection.port or 22,
-        "username": connection.login,
-        "password": connection.password,
-        "known_hosts": ([host_key], [], []),
-        # this kind of key first, then any other: so a stranger is told from a machine that hangs up
-        "server_host_key_algs": sorted(
-            HOST_KEY_ALGORITHMS, key=lambda name: name.encode() not in host_key.sig_algorithms
-        ),
-        "client_keys": keys,
-        "agent_path": None,
-        "config": None,
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "login_timeout": LOGIN_TIMEOUT_S,
-        "keepalive_interval": KEEPALIVE_S,
-    }
-
-
-async def _sftp_listing(client: asyncssh.SFTPClient, root: str, pattern: str) -> Listing:
-    found = _Found(pattern)
+async def _sftp_listing(client: asyncssh.SFTPClient, root: str, pattern: str, depth: int) -> Listing:
+    found = _Found(pattern, depth)
     kinds = {asyncssh.FILEXFER_TYPE_REGULAR: stat.S_IFREG, asyncssh.FILEXFER_TYPE_DIRECTORY: stat.S_IFDIR}
     at_once = asyncio.Semaphore(FOLDERS_AT_ONCE)
 
@@ -259,7 +274,7 @@ async def _sftp_listing(client: asyncssh.SFTPClient, root: str, pattern: str) ->
         path = str(PurePosixPath(root, folder))
         items: Sequence[asyncssh.SFTPName] = ()
         async with at_once:
-            with found.tolerant(folder), _translated(path):
+            with found.tolerant(folder), translated(path):
                 items = await client.readdir(path)
         below = []
         for item in items:
@@ -278,6 +293,7 @@ class _Found:
     """Collects a listing: which names are ours, which are refused, which folders are entered."""
 
     pattern: str
+    depth: int
     entries: list[Entry] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
@@ -292,7 +308,7 @@ class _Found:
             self.refused.append(f"{_below(folder, name)[:LONGEST_NAME]!r}: {problem}")
             return False
         if is_folder:
-            return folder.count("/") + bool(folder) < DEPTH
+            return folder.count("/") + bool(folder) < self.depth
         self.entries.append(Entry(folder, name, size, modified_us))
         return False
 
@@ -304,7 +320,7 @@ class _Found:
         except SourceError as error:
             if not folder:
                 raise
-            if not isinstance(error, _VanishedError):
+            if not isinstance(error, VanishedError):
                 self.refused.append(str(error))
 
     def listing(self) -> Listing:
@@ -331,29 +347,30 @@ def _check_size(entry: Entry) -> None:
         raise FormatError(f"{entry.path}: {entry.size} bytes; expected at most {LARGEST_FILE_BYTES}")
 
 
-class _VanishedError(SourceError):
-    """There is nothing of this name."""
+def _is_copy(path: Path, entry: Entry) -> bool:
+    if not path.exists():
+        return False
+    status = path.stat()
+    return (status.st_size, status.st_mtime_ns // 1000) == (entry.size, entry.modified_us)
+
+
+def _partial(path: Path, entry: Entry) -> Path:
+    """Where a copy grows. Its name tells the file's versions apart: without checksums nothing else would."""
+    folder = path.parent / PARTIAL_FOLDER
+    folder.mkdir(exist_ok=True)
+    partial = folder / f"{path.name}.{entry.size}.{entry.modified_us}"
+    for other in folder.glob(f"{escape(path.name)}.*.*"):
+        if other != partial:
+            other.unlink()
+    partial.touch()
+    if partial.stat().st_size > entry.size:
+        partial.write_bytes(b"")
+    return partial
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn errors of the file system and of SSH into ours."""
+def _disk(path: Path) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath) as error:
-        raise _VanishedError(f"{what}: does not exist; check the inbox's path, or make the folder") from error
-    except (PermissionError, asyncssh.SFTPPermissionDenied) as error:
-        raise SourceError(f"{what}: we may not read it; give our user the right") from error
-    except asyncssh.HostKeyNotVerifiable as error:
-        raise SourceError(
-            f"{what}: the machine that answers has another host key than the connection says. If the station was"
-            " set up anew, compare the new key with the station's own and put it into the extra host_key"
-        ) from error
-    except asyncssh.PermissionDenied as error:
-        raise SourceError(
-            f"{what}: login refused; check login and key, and authorized_keys at the station"
-        ) from error
-    except (asyncssh.Error, OSError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ELOOP:
-            raise _VanishedError(f"{what}: is a symbolic link now") from error
-        raise SourceUnavailable(f"{what}: {error or type(error).__name__}") from error
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written ({error.strerror or error}); make room") from error

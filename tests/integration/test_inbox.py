@@ -16,6 +16,7 @@ import pytest
 from sandbox import processes
 from sandbox.sftp import SftpServer
 from skyledger import inbox as inbox_module
+from skyledger import ssh
 from skyledger.connections import Connection, from_environment, to_environment
 from skyledger.errors import ConfigError, FormatError, SourceError, SourceUnavailable
 from skyledger.inbox import Entry, Inbox, Listing, SftpInbox, open_inbox
@@ -296,8 +297,8 @@ def test_a_station_that_is_down_is_unavailable_and_answers_when_it_is_back(sftp_
 
 
 def test_a_station_that_takes_the_call_and_says_nothing_is_unavailable(connection, monkeypatch):
-    monkeypatch.setattr(inbox_module, "CONNECT_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(inbox_module, "LOGIN_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(ssh, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(ssh, "LOGIN_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SourceUnavailable):
         try_to(replace(connection, port=silent.getsockname()[1]))
 
@@ -314,7 +315,7 @@ def test_a_connection_that_breaks_while_a_file_is_read_is_unavailable(sftp_serve
 
 
 def test_a_station_that_falls_silent_is_given_up_in_the_end(sftp_server, connection, monkeypatch):
-    monkeypatch.setattr(inbox_module, "KEEPALIVE_S", 0.1)
+    monkeypatch.setattr(ssh, "KEEPALIVE_S", 0.1)
     with open_inbox(connection, "weather", Path("/nowhere")) as inbox:
         inbox.listing("*")
         for pid in processes.descendants(sftp_server.pid):
