@@ -3,12 +3,13 @@
 For whole raw files, rates that follow the weather and dirty lines see the sandbox's muon world.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skyledger.minitrasgo.calibrate import NEEDED, REFINING, Calibration, Origin
 from skyledger.minitrasgo.detector import (
     CHANNELS,
     HALF_WIDTH_MM,
@@ -159,3 +160,54 @@ def _strip_at(y: FloatArray, plane: int) -> NDArray[np.int64]:
 def _written(values: FloatArray, present: BoolArray) -> NDArray[np.float32]:
     """As a raw file gives them: four decimals, NaN for absent."""
     return np.where(present, np.round(values, 4), np.nan).astype(np.float32)
+
+
+Values = tuple[float | None, float | None, float | None, float | None]
+
+
+def written_events(*events: Mapping[int, Values]) -> Events:
+    """Events hit by hit: (T_F, T_B, Q_F, Q_B) by channel, None for 0.0000."""
+    table = np.full((len(events), CHANNELS, 4), np.nan, dtype=np.float32)
+    for number, hits in enumerate(events):
+        for channel, values in hits.items():
+            table[number, channel] = [np.nan if value is None else value for value in values]
+    columns = (np.ascontiguousarray(table[:, :, k]) for k in range(4))
+    return Events(
+        np.arange(1, len(events) + 1, dtype=np.int32), np.full(len(events), START_S, dtype=np.int64), *columns
+    )
+
+
+def made_calibration(
+    pedestal_front: FloatArray | float = Q_FRONT,
+    pedestal_back: FloatArray | float = Q_BACK,
+    t_dif_offset: FloatArray | float = 0.0,
+    t_sum_offset: FloatArray | float = 0.0,
+) -> Calibration:
+    """A file's own calibration with these values for all strips, without front-back polynomial and cross-talk."""
+    values = {
+        "pedestal_front": pedestal_front,
+        "pedestal_back": pedestal_back,
+        "t_dif_offset": t_dif_offset,
+        "t_sum_offset": t_sum_offset,
+    }
+    arrays = {
+        name: np.broadcast_to(np.asarray(value, dtype=float), CHANNELS) for name, value in values.items()
+    }
+    arrays |= {f"{name}_error": np.full(CHANNELS, 0.01) for name in values}
+    unknown = {
+        name: np.full((CHANNELS, 5) if name.startswith("front_back") else CHANNELS, np.nan)
+        for refining in REFINING
+        for name in (refining, f"{refining}_error")
+    }
+    return Calibration(
+        **arrays,
+        **unknown,
+        hits=np.full(CHANNELS, 5000),
+        t_dif_width=np.full(CHANNELS, 1.2),
+        origin={
+            name: (Origin.OWN if name in NEEDED else Origin.NONE,) * CHANNELS for name in (*NEEDED, *REFINING)
+        },
+        crt_ps=424.0,
+        crt_std_ps=20.0,
+        strip_pairs=81,
+    )

@@ -170,6 +170,27 @@ def calibrate(
     )
 
 
+def drift(calibration: Calibration, earlier: Sequence[Calibration]) -> dict[str, FloatArray]:
+    """How far what was measured lies from the median of what was measured earlier, by quantity of NEEDED, (16,) [ns].
+
+    NaN where either is unknown. `earlier` are files of the same configuration.
+    """
+
+    def measured(of: Calibration, name: str) -> FloatArray:
+        own = np.array([origin == Origin.OWN for origin in of.origin[name]])
+        return np.where(own, getattr(of, name), np.nan)
+
+    def median(values: FloatArray) -> float:
+        known = values[~np.isnan(values)]
+        return float(np.median(known)) if len(known) else np.nan
+
+    found = {}
+    for name in NEEDED:
+        before = np.array([measured(other, name) for other in earlier]).reshape(-1, CHANNELS)
+        found[name] = measured(calibration, name) - np.array([median(values) for values in before.T])
+    return found
+
+
 class _Constants:
     """The constants of a file while they are collected: own ones, else the last good ones, else those of neighbours."""
 

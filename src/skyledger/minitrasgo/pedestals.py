@@ -57,25 +57,25 @@ def time_boxes(t_difs: Sequence[FloatArray], settings: TimeDifference) -> Box:
     """C9: middle and width of the longest run of bins that hits fill [ns].
 
     Bins are wider than configured where hits are few. An edge lies where the counts cross the level, between two bins;
-    its error is how far it moves with the level's own counting error, and the rounding to bins.
+    its error is how far it moves with the counting error of the level.
     """
     box = Box(unknown(), np.full(CHANNELS, np.nan))
     for strip, t_dif in enumerate(t_difs):
         if len(t_dif) < settings.min_hits:
             continue
         low, high = np.quantile(t_dif, [0.25, 0.75])
-        bin_ns = max(settings.bin_ns, 2 * (high - low) * HITS_PER_BIN / len(t_dif))
-        # Hits fill the box evenly: its half of the hits is half its width
-        start, end = low - 2 * (high - low), high + 2 * (high - low)
-        counts, edges = np.histogram(t_dif, np.arange(start, end + bin_ns, bin_ns))
+        box_ns = 2 * (high - low)  # hits fill it evenly: the inner half of them takes half of it
+        bin_ns = max(settings.bin_ns, box_ns * HITS_PER_BIN / len(t_dif))
+        margin_ns = box_ns + 2 * bin_ns
+        counts, edges = np.histogram(t_dif, np.arange(low - margin_ns, high + margin_ns + bin_ns, bin_ns))
         level = max(settings.edge_share * counts.max(), 1.0)
         left, right = _edges(counts, level)
         shift = np.subtract(
-            _edges(counts, level + np.sqrt(level)), _edges(counts, max(level - np.sqrt(level), 0.5))
+            _edges(counts, min(level + np.sqrt(level), counts.max())),
+            _edges(counts, max(level - np.sqrt(level), 0.5)),
         )
-        errors = np.hypot(shift / 2, 1 / np.sqrt(12))
         box.middle.value[strip] = edges[0] + bin_ns * (left + right) / 2
-        box.middle.error[strip] = bin_ns * np.hypot(*errors) / 2
+        box.middle.error[strip] = bin_ns * np.hypot(*shift) / 4  # half of the shifts, half of two edges' sum
         box.width[strip] = bin_ns * (right - left)
     return box
 
@@ -83,10 +83,8 @@ def time_boxes(t_difs: Sequence[FloatArray], settings: TimeDifference) -> Box:
 def _edges(counts: IntArray, level: float) -> tuple[float, float]:
     """Where the longest run of bins at or above the level begins and ends, in bins."""
     above = np.concatenate([[False], counts >= level, [False]])
-    begins, ends = (
-        np.flatnonzero(np.diff(above.astype(np.int8)) == 1),
-        np.flatnonzero(np.diff(above.astype(np.int8)) == -1),
-    )
+    change = np.flatnonzero(above[1:] != above[:-1])
+    begins, ends = change[::2], change[1::2]
     longest = np.argmax(ends - begins)
     first, last = begins[longest], ends[longest] - 1
     before = counts[first - 1] if first else 0
@@ -97,7 +95,10 @@ def _edges(counts: IntArray, level: float) -> tuple[float, float]:
 
 
 def front_back(q_sums: Sequence[FloatArray], q_difs: Sequence[FloatArray], settings: FrontBack) -> Estimate:
-    """C10: coefficients (16, degree + 1), constant first, of Q_dif as a polynomial of Q_sum [ns]."""
+    """C10: coefficients (16, degree + 1), constant first, of Q_dif as a polynomial of Q_sum [ns].
+
+    Fitted twice, the second time without the hits that the first fit leaves far off.
+    """
     found = unknown(settings.degree + 1)
     low, high = settings.q_sum_window_ns
     from_unit = _unit_to_ns(settings)
@@ -108,24 +109,27 @@ def front_back(q_sums: Sequence[FloatArray], q_difs: Sequence[FloatArray], setti
         for k in range(settings.degree):
             np.multiply(powers[k], unit, out=powers[k + 1])
         y = q_dif[enters]
-        for _ in range(2):  # the second time without what the first fit leaves far off
-            if len(y) < settings.min_hits:
-                break
-            normal = powers @ powers.T
-            fit = np.linalg.lstsq(normal, powers @ y, rcond=None)[0]
-            residual = y - fit @ powers
-            close = np.abs(residual) < settings.residual_max_ns
-            if close.all():
-                break
-            powers, y = powers[:, close], y[close]
-        else:
-            residual = y - fit @ powers
         if len(y) < settings.min_hits:
             continue
+        fit, normal = _least_squares(powers, y)
+        close = np.abs(y - fit @ powers) < settings.residual_max_ns
+        if not close.all():
+            powers, y = powers[:, close], y[close]
+            if len(y) < settings.min_hits:
+                continue
+            fit, normal = _least_squares(powers, y)
+        residual = y - fit @ powers
         covariance = np.linalg.pinv(normal) * (residual @ residual) / (len(y) - len(fit))
         found.value[strip] = from_unit @ fit
         found.error[strip] = np.sqrt(np.diagonal(from_unit @ covariance @ from_unit.T))
     return found
+
+
+def _least_squares(powers: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coefficients and normal matrix."""
+    normal = powers @ powers.T
+    fit: FloatArray = np.asarray(np.linalg.lstsq(normal, powers @ y, rcond=None)[0], dtype=np.float64)
+    return fit, normal
 
 
 def balance(q_sum: FloatArray, coefficients: FloatArray, fitted_window_ns: Window) -> FloatArray:
