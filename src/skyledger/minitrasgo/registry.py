@@ -236,7 +236,8 @@ class _Registrar:
         notes = []
         for file_id, station, basename, elsewhere in self.session.query(statement("same_content"), self.key):
             if not elsewhere:
-                copy = ", a copy made for the unpacker" if basename == twin(content.basename) else ""
+                is_copy = twin(basename) == content.basename or twin(content.basename) == basename
+                copy = ", a copy made for the unpacker" if is_copy else ""
                 return "duplicate", f"same bytes as {basename}{copy}", file_id
             notes.append(f"same bytes as {basename} of {station}: one of the two is not what its name says")
         if canonical:
