@@ -11,7 +11,7 @@ from skyledger.cli.common import out
 inspect_app = typer.Typer(help="Show what a reader makes of files.", no_args_is_help=True)
 
 Files = Annotated[
-    list[Path], typer.Argument(help="files of one table", exists=True, dir_okay=False, readable=True)
+    list[Path], typer.Argument(help="files of one series", exists=True, dir_okay=False, readable=True)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]
 
@@ -31,3 +31,15 @@ def inspect_toa5(files: Files, as_json: AsJson = False) -> None:
         print(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
     else:
         out.print(inspection.table_for_people(found))
+
+
+@inspect_app.command("mingo-raw")
+def inspect_mingo_raw(files: Files, as_json: AsJson = False) -> None:
+    """Raw files of miniTRASGO (.dat, also .dat.gz), taken together: lines, trigger types, planes that saw charge."""
+    from skyledger.minitrasgo import inspection
+
+    found, rejects = inspection.inspect(files)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, allow_nan=False))
+    else:
+        out.print(inspection.for_people(found, rejects))

@@ -30,6 +30,7 @@ KEPT_REJECTS = 1000
 KEPT_TEXT = 2000
 KINDS = ("t_front", "t_back", "q_front", "q_back")
 COINCIDENCE, SELF_TRIGGER = 1, 2
+NO_FORMAT = "none"
 _PARAM_HASH = re.compile(rb"#\s*param_hash=([0-9a-fA-F]{64})\b")
 
 
@@ -123,6 +124,11 @@ def raw_topology(events: Events) -> NDArray[np.int16]:
     return topology(~np.all(missing.reshape(-1, PLANES, STRIPS), axis=2))
 
 
+def one_format(formats: set[str]) -> str:
+    """One word for the formats of accepted lines."""
+    return "mixed" if len(formats) > 1 else next(iter(formats), NO_FORMAT)
+
+
 class _Part(NamedTuple):
     """Some events in the order of the file, any trigger type."""
 
@@ -178,7 +184,7 @@ def _parse(file: IO[bytes], name: str) -> RawFile:
         counts["other"] = other
     return RawFile(
         name=name,
-        format="mixed" if len(tally.formats) > 1 else next(iter(tally.formats), "none"),
+        format=one_format(tally.formats),
         coincidences=_events(parts, COINCIDENCE),
         self_triggers=_events(parts, SELF_TRIGGER),
         lines_read=tally.lines,
