@@ -70,11 +70,9 @@ def _iso(time_s: int | None) -> str | None:
     return None if time_s is None else f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def table_for_people(found: dict[str, Any], rejects: Sequence[str]) -> Table:
+def for_people(found: dict[str, Any], rejects: Sequence[str]) -> Group:
     """The same as a table, with the rejected lines below."""
-    table = Table(
-        caption=Text("\n".join(rejects)), caption_justify="left", box=SIMPLE_HEAD, show_header=False
-    )
+    table = Table(box=SIMPLE_HEAD, show_header=False)
     for name, value in found.items():
         if isinstance(value, dict):
             value = "\n".join(f"{key}: {n}" for key, n in value.items()) or "none"
