@@ -110,7 +110,8 @@ def made_events(
     q_front = charge + rng.normal(0, Q_END_SIGMA_NS, shape)
     q_back = charge + rng.normal(0, Q_END_SIGMA_NS, shape)
     with_noise = ~hit & (rng.random(shape) < noise / STRIPS)
-    t_front[with_noise] = t_back[with_noise] = rng.uniform(-160, -105, np.count_nonzero(with_noise))
+    t_front[with_noise] = rng.uniform(-160, -105, np.count_nonzero(with_noise))
+    t_back[with_noise] = t_front[with_noise] + rng.normal(0, 5, np.count_nonzero(with_noise))
     q_front[with_noise] = q_back[with_noise] = rng.exponential(5, np.count_nonzero(with_noise))
     hit |= with_noise
     front, back = hit & (q_front > 0), hit & (q_back > 0)

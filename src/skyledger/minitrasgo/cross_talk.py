@@ -9,10 +9,11 @@ from skyledger.minitrasgo.detector import FloatArray
 from skyledger.minitrasgo.pedestals import Estimate, unknown
 from skyledger.minitrasgo.reduction import CrossTalk
 
-# What is accepted as a cross-talk peak [ns], and where the fit begins: 4.1.8 of the original programs' description
+# What is accepted as a cross-talk peak [ns] and where the fit begins, as in the original programs
 PEAK_MAX_NS = 3.0
 SIGMA_WINDOW_NS = (0.25, 1.0)
 START_NS = (1.0, 0.75)  # position, sigma
+SIGNIFICANCE = 5  # height over its error: less is chance
 
 
 class CrossTalkPeak(NamedTuple):
@@ -61,6 +62,6 @@ def _fit(q: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray] | N
     except RuntimeError:  # does not converge
         return None
     at_bound = bool(np.any(np.isclose(values[1:3], low[1:3])) or np.any(np.isclose(values[1:3], high[1:3])))
-    if at_bound or values[0] < 3 * np.sqrt(covariance[0, 0]) or not np.isfinite(covariance).all():
+    if at_bound or values[0] < SIGNIFICANCE * np.sqrt(covariance[0, 0]) or not np.isfinite(covariance).all():
         return None
     return values[1:3], covariance[1:3, 1:3]

@@ -110,7 +110,7 @@ def strip_pairs(leading: Leading, z_mm: FloatArray, settings: TimeSum) -> StripP
         pair = upper * CHANNELS + lower
         order = np.lexsort((delta, pair))
         codes, starts = np.unique(pair[order], return_index=True)
-        for code, ordered in zip(codes.tolist(), np.split(delta[order], starts[1:]), strict=True):
+        for code, ordered in zip(codes.tolist(), np.split(delta[order], starts)[1:], strict=True):
             core = ordered[np.abs(ordered - np.median(ordered)) <= settings.pair_window_ns]
             cut = int(settings.trimmed_share * len(core))
             if len(core) < settings.min_pair_entries:
