@@ -23,8 +23,8 @@ from skyledger.minitrasgo.detector import (
 )
 
 THRESHOLD_NS = 0.14  # the smallest width above the pedestal
-DISCRIMINATOR_NS, DISCRIMINATOR_SPREAD_NS = 0.6, 0.2  # charge that an end must exceed to give a width
-SMALLEST_TIMED_NS = 0.1  # charge that gives a time, though no width
+DISCRIMINATOR_NS, DISCRIMINATOR_SPREAD_NS = 0.25, 0.08  # charge that an end must exceed to give a width
+SMALLEST_TIMED_NS = 0.05  # charge that gives a time, though no width
 SMALLEST_CHARGE_NS, CHARGE_SCALE_NS = 6.0, 9.0  # of an avalanche; the rest is gamma distributed, shape 2
 STREAMER_CHARGE_NS, STREAMER_SCALE_NS, LARGEST_CHARGE_NS = 112.0, 15.0, 190.0
 SHARED, SHARING_MM = (

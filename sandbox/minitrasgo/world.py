@@ -67,8 +67,7 @@ class Written:
     @property
     def trigger(self) -> dict[str, int]:
         """Accepted events by trigger type."""
-        counts = {"1": self.events, "2": self.self_triggers, "other": self._counted_as("other")}
-        return {name: n for name, n in counts.items() if n}
+        return {"1": self.events, "2": self.self_triggers, "other": self._counted_as("other")}
 
     @property
     def comments(self) -> int:
