@@ -141,6 +141,10 @@ class Unpacker(Model):
     environment: Annotated[
         dict[str, str], Field(default_factory=dict, description="variables for the program")
     ]
+    two_inputs: Annotated[
+        bool,
+        Field(description="give it each .hld twice, under names one second apart: some refuse a single file"),
+    ] = False
     timeout_s: Annotated[int, Field(ge=1)] = 3600
 
 
