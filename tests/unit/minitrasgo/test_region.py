@@ -73,10 +73,10 @@ def test_azimuth_wraps_exactly_at_180() -> None:
     assert labels(L25, [10, 10, 10, 10], [180, -180, 540, -179.9999]) == ["R1.0"] * 4
     assert labels(L25, [10, 10], [180 - 1e-9, -180 - 1e-9]) == ["R1.7"] * 2
     assert labels(L25, [10] * 3, [90] * 3, 90) == ["R1.0"] * 3
-    assert labels(L25, [10], [-90], -270) == ["R1.0"]
-    hair = -1e-14  # below -180: its remainder rounds to 360
-    assert np.mod(hair, 360) == 360
-    assert labels(L25, [10], [hair], -180) == ["R1.0"]
+    assert labels(L25, [10], [-90], -90) == ["R1.0"]
+    hair = np.nextafter(-180, -200)  # its remainder rounds to 360
+    assert np.mod(hair + 180, 360) == 360
+    assert labels(L25, [10], [hair]) == ["R1.0"]
 
 
 def test_events_without_a_direction_are_in_no_region() -> None:
