@@ -26,7 +26,9 @@ def inspect(paths: Sequence[Path]) -> tuple[dict[str, Any], list[str]]:
         raw = rawfile.read(path)
         files.append(_figures(raw))
         room = MAX_TOLD - len(told)
-        told += [f"{raw.name}: line {bad.line}: {bad.reason}: {bad.text[:60]!r}" for bad in raw.rejects[:room]]
+        told += [
+            f"{raw.name}: line {bad.line}: {bad.reason}: {bad.text[:60]!r}" for bad in raw.rejects[:room]
+        ]
     return _together(files), told
 
 

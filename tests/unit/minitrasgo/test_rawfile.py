@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skyledger.errors import FormatError
-from skyledger.minitrasgo import rawfile, rawfile_layouts
+from skyledger.minitrasgo import rawfile, rawfile_layouts, rawfile_lines
 from skyledger.minitrasgo.detector import channel
 from skyledger.minitrasgo.rawfile import KINDS, Events, RawFile, check, parse, raw_topology, read, swap_strips
 
@@ -309,6 +309,19 @@ def test_only_the_first_rejected_lines_are_kept_and_all_are_counted():
     raw = parse(b"x\n" * 1500 + GOOD, "x.dat")
     assert raw.rejected == {"invalid date": 1500}
     assert [bad.line for bad in raw.rejects] == list(range(1, 1001))
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_only_lines_that_need_care_are_read_one_by_one(monkeypatch, end):
+    read_with_care = []
+
+    def read_line(line: bytes):
+        read_with_care.append(line)
+        return rawfile_lines.read_line(line)
+
+    monkeypatch.setattr(rawfile, "read_line", read_line)
+    parse(end.join([*LINES * 20, *map(simulator, LINES[:3] * 20)]), "x.dat")
+    assert read_with_care == [LINES[3], LINES[4], LINES[5]] * 20
 
 
 def test_blocks_of_any_size_give_the_same(monkeypatch):
