@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from skyledger.drawing import INK, QUIET, thousands
 from skyledger.minitrasgo.quicklook.beside import draw_directions, draw_topologies, write_planes
-from skyledger.minitrasgo.quicklook.day import DayView, rate
+from skyledger.minitrasgo.quicklook.day import DayView, rate, short
 from skyledger.minitrasgo.quicklook.over_time import draw_over_time
 from skyledger.minitrasgo.quicklook.strips import GRID_WIDTH, draw_charges, draw_t_dif
 from skyledger.minitrasgo.quicklook.style import (
@@ -51,7 +51,9 @@ def figure(view: DayView) -> Figure:
     write_planes(picture, view, _PANELS_TOP + 730)
     draw_charges(picture, view, LEFT, bottom + 12)
     draw_t_dif(picture, view, SIDE_RIGHT - GRID_WIDTH, bottom + 12)
-    foot = "   ·   ".join(f"{name}: {value}" for name, value in view.provenance.items())
+    foot = "   ·   ".join(
+        f"{name}: {value}" for name, value in (view.provenance | {"input": short(view.input_digest)}).items()
+    )
     write(picture, LEFT, HEIGHT - 16, foot, size=8, color=QUIET)
     return picture
 

@@ -96,7 +96,8 @@ class DayView:
     crt_ps: float  # NaN: not known
     run: str  # row of the run dictionary
     run_in_force: bool
-    provenance: dict[str, str]
+    input_digest: str  # of the files that the day was joined from
+    provenance: dict[str, str]  # what else the products name
 
     def gaps(self) -> list[Span]:
         """Hours without live time."""
@@ -139,3 +140,8 @@ def summed(minutes: Minutes, values: IntArray | FloatArray) -> FloatArray:
     total = np.zeros((MINUTES // MEAN_MIN, *values.shape[1:]))
     np.add.at(total, minutes.minute // MEAN_MIN, values)
     return total
+
+
+def short(digest: str) -> str:
+    """As much of a digest as people compare."""
+    return digest[:12]

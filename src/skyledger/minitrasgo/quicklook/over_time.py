@@ -107,7 +107,7 @@ def _scale(value: FloatArray, error: FloatArray, mean: FloatArray) -> tuple[floa
     low, high = float(shown.min()), float(shown.max())
     pad = max(0.08 * (high - low), 0.02 * middle)
     top = high + pad or 1.0  # nothing was counted all day
-    return max(low - pad, -0.03 * top), top
+    return max(low - max(pad, 0.03 * top), -0.03 * top), top  # a line at zero is seen
 
 
 def _mark_outside(axes: Axes, hour: FloatArray, value: FloatArray, colour: str) -> None:
