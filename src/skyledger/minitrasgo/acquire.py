@@ -25,7 +25,14 @@ from skyledger.ledger import Outcome, State
 from skyledger.minitrasgo import contact
 from skyledger.minitrasgo.choose import Choice, Left, Wanted, choose
 from skyledger.minitrasgo.names import parse_name
-from skyledger.minitrasgo.registry import Registered, known_names, raw_store_errors, register, statement
+from skyledger.minitrasgo.registry import (
+    SCRATCH,
+    Registered,
+    known_names,
+    raw_store_errors,
+    register,
+    statement,
+)
 from skyledger.minitrasgo.stations import MingoStation, Source, stations
 from skyledger.warehouse import Session, Warehouse
 
@@ -156,11 +163,13 @@ def acquire_station(
                 registrar.take_up(incoming, listing, choice)
             complete, left, broken_off = _transfer(choice, list_files, bring, incoming, theirs.asked)
             registrar.register(incoming / entry.name for entry in complete)
-            registrar.unpack_waiting(incoming)
             summary.waiting += len(left)
             if wanted.everything:
                 theirs.note_waiting((*choice.left, *left))
-            close_days(session, station.station, run_id)
+            try:
+                registrar.unpack_waiting(incoming)
+            finally:
+                close_days(session, station.station, run_id)
     _tell(summary)
     summary.seconds = time.monotonic() - started
     if broken_off:
@@ -338,6 +347,7 @@ class _Registrar:
         waiting = {entry.name for entry, _ in choice.left}
         again = {name.basename for name, _ in choice.take}
         gone = []
+        shutil.rmtree(incoming / SCRATCH, ignore_errors=True)
         for path in incoming.iterdir():
             if path.name.startswith(".") or path.name in chosen | waiting:
                 continue

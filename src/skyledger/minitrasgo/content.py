@@ -8,8 +8,10 @@ from typing import BinaryIO, NamedTuple
 
 from skyledger.errors import FormatError
 from skyledger.minitrasgo import rawfile
+from skyledger.minitrasgo.archives import extract_dat
 from skyledger.minitrasgo.names import FileName, parse_name
 from skyledger.minitrasgo.stations import MingoStation
+from skyledger.minitrasgo.unpacker import unpack
 
 LONGEST_MESSAGE = 2000  # characters
 BLOCK_BYTES = 1 << 20
@@ -45,10 +47,13 @@ def contents_of(station: MingoStation, arrived: Path, scratch: Path) -> list[Con
         return whole("empty", "it has no bytes; it is taken again when it is delivered with some")
     if name.kind == "dat":
         return [_look(arrived, name.basename)]
-    if "hld" in name.kind and station.unpacker is None:
-        return whole("packed", "no unpacker is configured for the station; it is unpacked once there is one")
     try:
-        files = _unpack(station, arrived, name, scratch)
+        if "hld" not in name.kind:
+            files = extract_dat(arrived, scratch)
+        elif station.unpacker:
+            files = unpack(station.unpacker, arrived, scratch)
+        else:
+            return whole("packed", "the station has no unpacker configured; it is unpacked once there is one")
         names = [name.basename] if len(files) == 1 else [parse_name(file.name).basename for file in files]
     except FormatError as error:
         return whole("corrupt", str(error)[:LONGEST_MESSAGE])
@@ -64,15 +69,6 @@ def contents_of(station: MingoStation, arrived: Path, scratch: Path) -> list[Con
 
 def _foreign(name: FileName, station: MingoStation) -> str:
     return f"file of station {name.station_number}; this is station {station.number}"
-
-
-def _unpack(station: MingoStation, arrived: Path, name: FileName, scratch: Path) -> list[Path]:
-    """The .dat files in an archive, or in what the external unpacker makes of an .hld."""
-    from skyledger.minitrasgo import archives, unpacker
-
-    if "hld" not in name.kind:
-        return archives.extract_dat(arrived, scratch)
-    raise NotImplementedError(station, unpacker)
 
 
 def _look(path: Path, basename: str) -> Content:

@@ -27,6 +27,7 @@ from skyledger.minitrasgo.names import FileName, file_name, parse_name, twin
 from skyledger.minitrasgo.stations import MingoStation, Run
 from skyledger.warehouse import Session
 
+SCRATCH = ".unpacked"  # folder beside arrived files, of the file that is being registered
 NAME_TOLERANCE = timedelta(minutes=5)  # between a file's name and its first event
 USABLE = ("arrived", "duplicate")  # files that have events of the station
 
@@ -159,7 +160,7 @@ def register(
 
     Raises StorageError when the raw store fails, FormatError when the name is none of a raw file.
     """
-    scratch = arrived.with_name(f".{arrived.name}.unpacked")
+    scratch = arrived.with_name(SCRATCH)
     with raw_store_errors(arrived.name):
         shutil.rmtree(scratch, ignore_errors=True)  # of a killed run
         status = arrived.stat()
