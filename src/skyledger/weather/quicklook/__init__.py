@@ -16,10 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from skyledger.drawing import FAINT, INK, QUIET, bars, spans, thousands
 from skyledger.weather.bins import Bins
 from skyledger.weather.quicklook.beside import draw_rose, write_numbers
 from skyledger.weather.quicklook.curves import PANELS, legend_of_marks, name_gaps
-from skyledger.weather.quicklook.day import MISSING, DayView, spans, view
+from skyledger.weather.quicklook.day import MISSING, DayView, view
 from skyledger.weather.quicklook.style import (
     BOTTOM,
     CAPTION,
@@ -27,22 +28,17 @@ from skyledger.weather.quicklook.style import (
     COLOURS,
     COVERAGE_COLOUR,
     DPI,
-    FAINT,
     FLAGS,
     HEIGHT_PX,
-    INK,
     LABELS,
     LEFT,
-    QUIET,
     SIDE_LEFT,
     SIDE_RIGHT,
     STRIP,
     TOP,
     WIDTH_PX,
-    bars,
     day_axes,
     span,
-    thousands,
 )
 from skyledger.weather.stations import SECONDS_PER_DAY, Period, Station
 from skyledger.weather.variables import IRRIGATION, VARIABLES, WIND_DIRECTION, WIND_SPEED

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.projections.polar import PolarAxes
 
+from skyledger.drawing import FAINT, INK, QUIET
 from skyledger.weather.quicklook.day import DayView
-from skyledger.weather.quicklook.style import FAINT, INK, LABELS, QUIET, SIDE_LEFT, SIDE_RIGHT, TOP
+from skyledger.weather.quicklook.style import LABELS, SIDE_LEFT, SIDE_RIGHT, TOP
 from skyledger.weather.variables import GUST, PHOTONS, RAIN, SHORTWAVE, WIND_DIRECTION, WIND_SPEED
 
 CALM_M_S = 0.5

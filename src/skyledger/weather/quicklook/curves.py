@@ -9,17 +9,14 @@ from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from skyledger.weather.quicklook.day import FAIL, MISSING, SUSPECT, DayView, spans
+from skyledger.drawing import GAP, INK, QUIET, bars, spans
+from skyledger.weather.quicklook.day import FAIL, MISSING, SUSPECT, DayView
 from skyledger.weather.quicklook.style import (
     COLOURS,
     FLAGS,
-    GAP,
-    INK,
     LABELS,
     NIGHT,
-    QUIET,
     RAIN_SUM_COLOUR,
-    bars,
     span,
 )
 from skyledger.weather.variables import (

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from skyledger.drawing import Span, spans
 from skyledger.meteorology import FloatArray, solar_elevation_deg
 from skyledger.weather.bins import Bins
 from skyledger.weather.stations import Period, Station
@@ -14,7 +15,6 @@ from skyledger.weather.units import conversion
 from skyledger.weather.variables import VARIABLES
 
 Entries = TypeVar("Entries", bound=np.generic)
-Span = tuple[float, float]
 
 GOOD, NOT_EVALUATED, SUSPECT, FAIL, MISSING = 1, 2, 3, 4, 9
 _HORIZON_DEG = -0.833  # of the sun's centre when its upper edge rises or sets, with refraction
@@ -135,12 +135,6 @@ def view(bins: Bins, station: Station, period: Period, day: date) -> DayView:
         series=series,
         nights=spans(sun_deg < _HORIZON_DEG, _SUN_STEP_S / 3600),
     )
-
-
-def spans(mask: NDArray[np.bool_], step: float) -> list[Span]:
-    """Begin and end of each run in a mask whose entries lie `step` apart."""
-    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0)).tolist()
-    return [(first * step, last * step) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _for_people(unit: str) -> str:

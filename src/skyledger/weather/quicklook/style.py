@@ -3,7 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skyledger.weather.quicklook.day import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT, DayView, Span
+from skyledger.drawing import FAINT, GAP, INK, QUIET
+from skyledger.weather.quicklook.day import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT, DayView
 from skyledger.weather.variables import (
     AIR_PRESSURE,
     AIR_TEMPERATURE,
@@ -27,7 +28,7 @@ SIDE_LEFT, SIDE_RIGHT = 0.776, 0.985  # of the column beside them
 TOP, BOTTOM = 0.913, 0.056
 CAPTION, CLOCK, STRIP = 0.029, 0.052, 0.0165
 
-INK, QUIET, FAINT, NIGHT, GAP = "#222222", "#666666", "#dddddd", "#eceff6", "#b5b5b5"
+NIGHT = "#eceff6"
 
 # What is shown of a station, in this order. The colours stay apart without red or green (after Okabe and Ito)
 LABELS = {
@@ -84,16 +85,6 @@ def day_axes(picture: Figure, shown: DayView, label: str, bottom: float, height:
     for first, last in shown.gaps():
         axes.axvspan(first, last, facecolor="white", edgecolor=GAP, hatch="////", linewidth=0, zorder=0.1)
     return axes
-
-
-def bars(found: list[Span]) -> list[Span]:
-    """Begin and length of spans, as `broken_barh` wants them."""
-    return [(first, last - first) for first, last in found]
-
-
-def thousands(number: float) -> str:
-    """A whole number in groups of three."""
-    return f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def span(seconds: float) -> str:
