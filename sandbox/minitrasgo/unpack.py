@@ -1,9 +1,10 @@
 """The archive's files of the sandbox, and the program that unpacks them:
 
-python -m sandbox.minitrasgo.unpack INPUT OUTPUT
+python sandbox/minitrasgo/unpack.py INPUT OUTPUT
 
 Every .hld file in the folder INPUT becomes a .dat file in the folder OUTPUT. They are no real HLD files, which hold
 words of the read-out board: behind a first line stands the compressed text that the station's unpacker would make.
+It needs nothing but Python, wherever it is started.
 """
 
 import sys

@@ -1,5 +1,6 @@
 """The muon world: the same events whoever asks, rates and directions out of physics, files as detectors write them."""
 
+import sys
 import tarfile
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -12,8 +13,9 @@ from sandbox.minitrasgo import MuonStation, muons, unpack
 from sandbox.minitrasgo.atmosphere import Atmosphere
 from sandbox.minitrasgo.dirt import DIRT
 from sandbox.minitrasgo.response import THRESHOLD_NS
+from skyledger.minitrasgo import unpacker
 from skyledger.minitrasgo.detector import STRIP_CENTRE_MM, STRIP_WIDTH_MM, channel
-from skyledger.minitrasgo.stations import SwappedStrips, load_station
+from skyledger.minitrasgo.stations import SwappedStrips, Unpacker, load_station
 
 ONE, TWO = load_station("MINGO01"), load_station("MINGO02")
 START = datetime(2025, 3, 10, 0, 5, 17, tzinfo=UTC)
@@ -260,6 +262,14 @@ def test_archives_hold_the_same_events(tmp_path, kind):
     assert (unpack.unpack(data) if kind == "hld" else data) == world.write_file(
         tmp_path, START, 60
     ).path.read_bytes()
+
+
+def test_the_unpacker_obeys_the_interface(tmp_path):
+    archive = MuonStation(ONE).write_archive(tmp_path, START, 30).path
+    command = (sys.executable, unpack.__file__, "{input}", "{output}")
+    (made,) = unpacker.unpack(Unpacker(command=command, environment={}), archive, tmp_path / "made")
+    assert made.name == "mi0125069000517.dat"
+    assert made.read_bytes() == MuonStation(ONE).write_file(tmp_path, START, 30).path.read_bytes()
 
 
 def test_the_unpacker_says_what_it_cannot_unpack(tmp_path, capsys):
