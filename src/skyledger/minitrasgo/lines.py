@@ -61,7 +61,7 @@ class Fitter:
         """Line through (n, 4) values."""
         filled = np.where(self.present, values, 0)
         at_zero = np.einsum("ij,ij->i", self._at_zero, filled)
-        slope = np.einsum("ij,ij->i", self._slope, filled) + 0.0  # no -0: azimuths would be -pi
+        slope = np.einsum("ij,ij->i", self._slope, filled)
         residual = np.where(self.present, filled - at_zero[:, None] - slope[:, None] * self.z_mm, 0)
         return Line(at_zero, slope, residual)
 

@@ -32,7 +32,7 @@ class Tracks:
     x_slope: FloatArray  # (n,)
     y_slope: FloatArray  # (n,)
     theta_rad: FloatArray  # (n,) from the vertical
-    phi_rad: FloatArray  # (n,) from the x axis towards the y axis, in (-pi, pi]
+    phi_rad: FloatArray  # (n,) from the x axis towards the y axis, -pi to pi
     slowness: FloatArray  # (n,) ns/mm along the track; 1/c = 0.00333564
     t0: FloatArray  # (n,) ns at z = 0, on the scale of t_rel
     chi2: FloatArray  # (n,)
