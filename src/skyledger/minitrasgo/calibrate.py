@@ -252,9 +252,8 @@ def _balance(hits: Hits, settings: FrontBack, constants: _Constants) -> Hits:
         q_sum, q_dif = by_channel(hits.channel, hits.q_sum, hits.q_dif)
         own = front_back(q_sum, q_dif, settings)
     coefficients = np.nan_to_num(constants.settle("front_back", own))
-    return replace(
-        hits, q_dif=hits.q_dif - balance(hits.q_sum, coefficients[hits.channel], settings.q_sum_window_ns)
-    )
+    expected = balance(hits.q_sum, hits.channel, coefficients, settings.q_sum_window_ns)
+    return replace(hits, q_dif=hits.q_dif - expected)
 
 
 def _without_cross_talk(hits: Hits, settings: CrossTalk, constants: _Constants) -> tuple[Hits, FloatArray]:

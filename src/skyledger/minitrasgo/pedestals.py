@@ -132,13 +132,15 @@ def _least_squares(powers: FloatArray, y: FloatArray) -> tuple[FloatArray, Float
     return fit, normal
 
 
-def balance(q_sum: FloatArray, coefficients: FloatArray, fitted_window_ns: Window) -> FloatArray:
-    """Value of the polynomials (h, k) at charges (h,); beyond the fitted window that of its end [ns]."""
+def balance(
+    q_sum: FloatArray, channel: NDArray[np.int8], coefficients: FloatArray, fitted_window_ns: Window
+) -> FloatArray:
+    """Value (h,) of each channel's polynomial, (16, k); beyond the fitted window that of its end [ns]."""
     q = np.clip(q_sum, *fitted_window_ns)
-    value = coefficients[:, -1].copy()
-    for k in range(coefficients.shape[1] - 2, -1, -1):
+    value = np.zeros(len(q))
+    for column in coefficients.T[::-1]:
         value *= q
-        value += coefficients[:, k]
+        value += column[channel]
     return value
 
 

@@ -60,15 +60,17 @@ def test_too_few_hits_give_no_constant(hits):
 
 
 def test_a_polynomial_has_its_constant_first():
-    coefficients = np.array([[0.1, 0.02, -0.0001, 0, 0]])
-    assert balance(np.array([34.4702]), coefficients, (-5, 200)) == pytest.approx(0.670585, abs=1e-6)
+    coefficients = np.zeros((CHANNELS, 5))
+    coefficients[3] = 0.1, 0.02, -0.0001, 0, 0
+    assert balance(np.array([34.4702]), np.array([3]), coefficients, (-5, 200)) == pytest.approx(
+        0.670585, abs=1e-6
+    )
 
 
 def test_beyond_the_fitted_charges_the_polynomial_keeps_its_last_value():
-    coefficients = np.array([[0, 0, 0, 0, 1e-6]] * 3)
-    assert balance(np.array([200.0, 250, -20]), coefficients, (-5, 200)) == pytest.approx(
-        [1600, 1600, 6.25e-4]
-    )
+    coefficients = np.tile([0, 0, 0, 0, 1e-6], (CHANNELS, 1))
+    value = balance(np.array([200.0, 250, -20]), np.zeros(3, np.int8), coefficients, (-5, 200))
+    assert value == pytest.approx([1600, 1600, 6.25e-4])
 
 
 def test_front_back_finds_the_polynomial_in_spite_of_hits_far_off():
@@ -82,9 +84,9 @@ def test_front_back_finds_the_polynomial_in_spite_of_hits_far_off():
         for q in q_sums
     ]
     found = front_back(q_sums, q_difs, STANDARD.front_back)
-    at = np.tile([5.0, 50, 120], (CHANNELS, 1))
-    for column in at.T:
-        fitted = balance(column, found.value, STANDARD.front_back.q_sum_window_ns)
-        np.testing.assert_allclose(fitted, np.polynomial.polynomial.polyval(column, truth), atol=0.12)
+    every = np.arange(CHANNELS)
+    for charge in (5.0, 50, 120):
+        fitted = balance(np.full(CHANNELS, charge), every, found.value, STANDARD.front_back.q_sum_window_ns)
+        np.testing.assert_allclose(fitted, np.polynomial.polynomial.polyval(charge, truth), atol=0.12)
     pulls = (found.value - truth) / found.error
     assert 0.6 < pulls.std() < 1.5
