@@ -19,7 +19,7 @@ from tests.support.runs import Child
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-KILLS = 10
+KILLS = 8
 SEED = 4
 TABLES = ("raw_delivery", "raw_file", "source_file", "station_contact", "ledger", "run_record")
 

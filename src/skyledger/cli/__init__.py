@@ -4,6 +4,7 @@
     skyledger ledger status carbosense         what is stored, what is not
     skyledger carbosense ingest lp8            bring telegrams, with a progress bar
     skyledger weather process --station UA-MAC --day 2016-08-30
+    skyledger minitrasgo acquire               bring new files from the stations
     skyledger inspect toa5 FILE                what a reader makes of a file
 
 Connections are read from the environment, as Airflow reads them (AIRFLOW_CONN_...).
@@ -20,6 +21,7 @@ from skyledger.cli.carbosense import carbosense_app
 from skyledger.cli.common import err, out
 from skyledger.cli.databases import config_app, db_app, ledger_app
 from skyledger.cli.inspect import inspect_app
+from skyledger.cli.minitrasgo import minitrasgo_app
 from skyledger.cli.weather import weather_app
 from skyledger.errors import SkyledgerError
 
@@ -35,6 +37,7 @@ for name, sub in (
     ("inspect", inspect_app),
     ("carbosense", carbosense_app),
     ("weather", weather_app),
+    ("minitrasgo", minitrasgo_app),
 ):
     app.add_typer(sub, name=name)
 

@@ -34,6 +34,7 @@ from skyledger.minitrasgo.registry import (
     statement,
 )
 from skyledger.minitrasgo.stations import MingoStation, Source, stations
+from skyledger.rsync import TransferResult
 from skyledger.warehouse import Session, Warehouse
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ STATES = ("arrived", "empty", "corrupt", "foreign", "duplicate", "packed")  # as
 
 SourceName = Literal["station", "archive"]
 ListFiles = Callable[[], Listing]
-Bring = Callable[[Sequence[str], Path], object]  # names, and the folder for the files, which keep their times
+# names, and the folder for the files, which keep their times
+Bring = Callable[[Sequence[str], Path], TransferResult | None]
 
 
 @dataclass
@@ -301,10 +303,10 @@ def _transfer(
     missing = [entry for entry in wanted if not _is_here(incoming, entry)]
     if not missing:
         return wanted, [], None
-    broken_off: Exception | None = None
+    broken_off = result = None
     try:
         with asked():
-            bring([entry.name for entry in missing], incoming)
+            result = bring([entry.name for entry in missing], incoming)
     except (SourceUnavailable, SourceError) as error:
         broken_off = error
     with asked():
@@ -315,7 +317,7 @@ def _transfer(
         if (now.size, now.modified_us) != (entry.size, entry.modified_us):
             left.append(Left(entry, CHANGED))
         elif not _is_here(incoming, entry):
-            left.append(Left(entry, VANISHED))
+            left.append(Left(entry, f"{VANISHED}: {result.message}" if result else VANISHED))
     names = {entry.name for entry, _ in left}
     return [entry for entry in wanted if entry.name not in names], left, broken_off
 
