@@ -21,6 +21,7 @@ from skyledger.minitrasgo.detector import (
 )
 from skyledger.minitrasgo.planes import Planes
 
+BLOCK = 10_000  # events solved at a time: derivatives take half a kilobyte each
 PARAMETERS = 6  # x0, x_slope, y0, y_slope, t0 before the transit along the strip, slowness
 
 
@@ -76,21 +77,23 @@ def fit_timtrack(planes: Planes, z_mm: FloatArray, settings: reduction.Track) ->
     distance, iterations = np.full(n, np.nan), np.zeros(n, dtype=np.int8)
     data = np.stack([planes.y, planes.t_rel, planes.t_dif], axis=2)  # (n, 4, 3)
     sigma = np.array([settings.sigma_y_mm, settings.sigma_t_sum_ns, settings.sigma_t_dif_ns])
-    for _ in range(settings.timtrack_iterations):
-        if not len(rows):
-            break
-        used = planes.present[rows][:, :, None]
-        model, slopes = _model(parameters[rows], z_mm)
-        residual = np.where(used, data[rows] - model, 0) / sigma
-        slopes = np.where(used[..., None], slopes, 0) / sigma[:, None]
-        matrix = slopes.reshape(len(rows), -1, PARAMETERS)
-        inverse = np.linalg.inv(matrix.transpose(0, 2, 1) @ matrix)
-        step = np.einsum("nij,nkj,nk->ni", inverse, matrix, residual.reshape(len(rows), -1), optimize=True)
-        parameters[rows] += step
-        distance[rows] = np.sqrt((step**2 / np.einsum("nii->ni", inverse)).sum(axis=1))
-        iterations[rows] += 1
-        rows = rows[~(distance[rows] <= settings.timtrack_cocut)]
-    residual = data - _model(parameters, z_mm)[0]
+    for block in np.array_split(rows, len(rows) // BLOCK + 1):
+        for _ in range(settings.timtrack_iterations):
+            if not len(block):
+                break
+            used = planes.present[block][:, :, None]
+            residual = np.where(used, data[block] - _model(parameters[block], z_mm), 0) / sigma
+            slopes = np.where(used[..., None], _slopes(parameters[block], z_mm), 0) / sigma[:, None]
+            matrix = slopes.reshape(len(block), -1, PARAMETERS)
+            inverse = np.linalg.inv(matrix.transpose(0, 2, 1) @ matrix)
+            step = np.einsum(
+                "nij,nkj,nk->ni", inverse, matrix, residual.reshape(len(block), -1), optimize=True
+            )
+            parameters[block] += step
+            distance[block] = np.sqrt((step**2 / np.einsum("nii->ni", inverse)).sum(axis=1))
+            iterations[block] += 1
+            block = block[~(distance[block] <= settings.timtrack_cocut)]
+    residual = data - _model(parameters, z_mm)
     x0, x_slope, y0, y_slope, t0, slowness = parameters.T
     return TimTrack(
         x0=x0,
@@ -124,11 +127,16 @@ def combine(detached: Detached, timtrack: TimTrack) -> Combined:
     return Combined(**pairs)
 
 
-def _model(parameters: FloatArray, z_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Expected (y, t_sum, t_dif) as (n, 4, 3), and their derivatives (n, 4, 3, 6)."""
+def _columns(parameters: FloatArray) -> tuple[FloatArray, ...]:
+    """The parameters as (n, 1), and the stretch of a way of 1 mm downwards."""
     x0, x_slope, y0, y_slope, t0, slowness = (column[:, None] for column in parameters.T)
-    kappa = np.sqrt(1 + x_slope**2 + y_slope**2)
-    model = np.stack(
+    return x0, x_slope, y0, y_slope, t0, slowness, np.sqrt(1 + x_slope**2 + y_slope**2)
+
+
+def _model(parameters: FloatArray, z_mm: FloatArray) -> FloatArray:
+    """Expected (y, t_sum, t_dif) of the planes, (n, 4, 3)."""
+    x0, x_slope, y0, y_slope, t0, slowness, kappa = _columns(parameters)
+    return np.stack(
         [
             y0 + y_slope * z_mm,
             t0 + STRIP_TRANSIT_NS + kappa * slowness * z_mm,
@@ -136,7 +144,12 @@ def _model(parameters: FloatArray, z_mm: FloatArray) -> tuple[FloatArray, FloatA
         ],
         axis=2,
     )
-    slopes = np.zeros((*model.shape, PARAMETERS))
+
+
+def _slopes(parameters: FloatArray, z_mm: FloatArray) -> FloatArray:
+    """Derivatives of the model by the parameters, (n, 4, 3, 6)."""
+    _, x_slope, _, y_slope, _, slowness, kappa = _columns(parameters)
+    slopes = np.zeros((len(parameters), len(z_mm), 3, PARAMETERS))
     slopes[:, :, 0, 2] = 1
     slopes[:, :, 0, 3] = z_mm
     slopes[:, :, 1, 1] = slowness * x_slope * z_mm / kappa
@@ -145,7 +158,7 @@ def _model(parameters: FloatArray, z_mm: FloatArray) -> tuple[FloatArray, FloatA
     slopes[:, :, 1, 5] = kappa * z_mm
     slopes[:, :, 2, 0] = 1 / SIGNAL_MM_PER_NS
     slopes[:, :, 2, 1] = z_mm / SIGNAL_MM_PER_NS
-    return model, slopes
+    return slopes
 
 
 def _wrap(angle_rad: FloatArray) -> FloatArray:
