@@ -30,8 +30,9 @@ class NewFilesTrigger(BaseEventTrigger):
     only what came meanwhile fires. Between event and store a crash may make it fire twice, never not at all.
 
     :param path: folder; without connection a relative one is below the data root.
-    :param pattern: names to watch, with * and ?; folders below `path` are included.
-    :param conn_id: connection of type `sftp`; None for a folder of this machine.
+    :param pattern: names to watch, with * and ?.
+    :param conn_id: connection of type `sftp` or `ssh`; None for a folder of this machine.
+    :param subfolders: whether folders below `path` are watched as well.
     :param poll_interval: seconds between two looks.
     :param settle: seconds for which a file has to stand still.
     """
@@ -42,6 +43,7 @@ class NewFilesTrigger(BaseEventTrigger):
         path: str,
         pattern: str = "*",
         conn_id: str | None = None,
+        subfolders: bool = True,
         poll_interval: float = 60.0,
         settle: float = 30.0,
     ) -> None:
@@ -49,6 +51,7 @@ class NewFilesTrigger(BaseEventTrigger):
         self.path = path
         self.pattern = pattern
         self.conn_id = conn_id
+        self.subfolders = subfolders
         self.poll_interval = poll_interval
         self.settle = settle
 
@@ -62,7 +65,7 @@ class NewFilesTrigger(BaseEventTrigger):
         failures, failing_since = 0, None
         while True:
             try:
-                listing = await list_inbox(self.conn_id, self.path, self.pattern)
+                listing = await list_inbox(self.conn_id, self.path, self.pattern, self.subfolders)
                 now_us = time.time_ns() // 1000
                 settled = [entry for entry in listing.entries if entry.settled(now_us, self.settle)]
                 if announced is None:
@@ -104,6 +107,7 @@ class NewFilesTrigger(BaseEventTrigger):
             "path": self.path,
             "pattern": self.pattern,
             "conn_id": self.conn_id,
+            "subfolders": self.subfolders,
             "poll_interval": self.poll_interval,
             "settle": self.settle,
         }

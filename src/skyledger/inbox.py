@@ -13,7 +13,7 @@ import stat
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from glob import escape
@@ -219,6 +219,8 @@ class SftpInbox(Inbox):
                 partial.replace(path)
             else:
                 partial.unlink()
+            with suppress(OSError):  # not empty
+                partial.parent.rmdir()
         return same
 
 

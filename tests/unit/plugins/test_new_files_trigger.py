@@ -237,6 +237,7 @@ def test_the_triggerer_makes_the_same_trigger_from_what_is_serialized():
         "path": "weather",
         "pattern": "*.dat",
         "conn_id": "sftp",
+        "subfolders": False,
         "poll_interval": 5.0,
         "settle": 9.0,
     }
