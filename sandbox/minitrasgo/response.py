@@ -179,13 +179,13 @@ class Electronics:
         event: IntArray,
         plane: IntArray,
         window_ns: tuple[float, float] = WINDOW_NS,
-    ) -> "_Avalanches":
+    ) -> _Avalanches:
         """Avalanches anywhere and at any time."""
         x, y = (2 * self._uniform(f"{name} {axis}", number) - 1 for axis in "xy")
         time_ns = np.interp(self._uniform(f"{name} time", number), (0, 1), window_ns) - _MIDDLE_NS
         return _Avalanches(number, event, plane, x * ACTIVE_HALF_LENGTH_MM, y * HALF_WIDTH_MM, time_ns)
 
-    def _add(self, signals: Signals, name: str, hits: "_Avalanches", timed_below_threshold: bool) -> None:
+    def _add(self, signals: Signals, name: str, hits: _Avalanches, timed_below_threshold: bool) -> None:
         """Add avalanches where strips are free; the one where an avalanche is, and the next one."""
         charge = self._charge_ns(name, hits.number)
         edges = _EDGE_MM[hits.plane]

@@ -220,11 +220,11 @@ class MuonStation:
         signals = self._electronics.coincidences(
             found, fired, run.plane_z_mm, timed_below_threshold=simulated
         )
-        second, number = self._self_triggers(start, 0 if simulated else seconds)
+        second = self._self_triggers(start, 0 if simulated else seconds)
         time_s = np.concatenate([found.time_s.astype(np.int64), second])
         trigger = np.repeat(np.array([1, 2], np.uint8), [len(found), len(second)])
         order = np.argsort(time_s, kind="stable")
-        both = [signals.all(), self._electronics.self_triggers(number).all()]
+        both = [signals.all(), self._electronics.self_triggers(second).all()]
         merged = Signals(*(np.concatenate(pair)[order] for pair in zip(*both, strict=True)))
         for swap in run.swapped_strips:
             pair = [channel(swap.plane, strip) for strip in swap.strips]
@@ -238,11 +238,11 @@ class MuonStation:
         path = folder / f"{self.basename(start)}.dat"
         return data, Written(path, start, seconds, dialect, found, fired, len(second), dirt)
 
-    def _self_triggers(self, start: datetime, seconds: int) -> tuple[IntArray, IntArray]:
-        """Seconds with a self trigger: at most one each, the second is its number."""
+    def _self_triggers(self, start: datetime, seconds: int) -> IntArray:
+        """Seconds with a self trigger, which are also their numbers: at most one each."""
         second = int(start.timestamp()) + np.arange(seconds)
-        second = second[uniform(key(*self._series, "self trigger"), second) < self.self_trigger_hz]
-        return second, second
+        drawn = uniform(key(*self._series, "self trigger"), second) < self.self_trigger_hz
+        return second[drawn]
 
 
 def _put(path: Path, data: bytes, modified: datetime) -> None:
