@@ -7,7 +7,7 @@ import pytest
 
 from skyledger.minitrasgo.calibrate import NEEDED, Calibrated, Calibration, Origin, calibrate, drift
 from skyledger.minitrasgo.clean import Hits, clean
-from skyledger.minitrasgo.detector import CHANNELS, channel
+from skyledger.minitrasgo.detector import CHANNELS, SIGNAL_MM_PER_NS, channel
 from skyledger.minitrasgo.reduction import Reduction
 from skyledger.minitrasgo.stations import reduction
 from tests.support.minitrasgo import Z_MM, made_calibration, made_events, written_events
@@ -97,6 +97,20 @@ def test_pedestals_and_offset_are_taken_off_one_strip():
     assert hits.q_dif[0] == pytest.approx(0.0330000, abs=1e-4)
     assert hits.t_dif[0] == pytest.approx(0.141600, abs=1e-4)
     assert hits.t_sum[0] == pytest.approx(-122.8142, abs=1e-4)
+
+
+def test_the_first_event_of_the_tiny_raw_file_gives_its_charges_and_positions():
+    events = written_events(
+        {
+            P1S2: (-125.4058, -124.2226, 122.5032, 123.5372),
+            channel(2, 2): (-125.0012, -124.4340, 101.2500, 102.0100),
+            channel(3, 3): (-124.6120, -123.9900, 115.7501, 114.9002),
+            channel(4, 3): (-124.1007, -123.3033, 99.0625, 98.4001),
+        }
+    )
+    hits = calibrated(events, made_calibration(88, 88, 0.3)).hits
+    assert hits.q_sum == pytest.approx([35.0202, 13.6300, 27.3252, 10.7313], abs=1e-4)
+    assert SIGNAL_MM_PER_NS * hits.t_dif == pytest.approx([58.2797, -3.27773, 2.19848, 19.7263], abs=2e-3)
 
 
 # -- where a constant comes from
