@@ -86,7 +86,7 @@ class DaySummary:
         return {
             "station": self.station,
             "day": self.day,
-            "state": self.state,
+            "state": str(self.state),
             "files": self.files,
             "minutes": self.minutes,
             "triggers": self.triggers,

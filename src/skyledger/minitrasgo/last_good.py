@@ -47,11 +47,11 @@ def last_good(
         (name, strip)
         for name in NEEDED
         for strip, origin in enumerate(own.origin[name])
-        if origin is not Origin.OWN and own.hits[strip]  # a dead strip has nothing to be calibrated
+        if origin != Origin.OWN and own.hits[strip]  # a dead strip has nothing to be calibrated
     ]
     best, most = None, 0
     for lent in _predecessors(session, station, file, data_root) if lacking else ():
-        gives = sum(lent.calibration.origin[name][strip] is Origin.OWN for name, strip in lacking)
+        gives = sum(lent.calibration.origin[name][strip] == Origin.OWN for name, strip in lacking)
         if gives > most:
             best, most = lent, gives
         if gives == len(lacking):

@@ -64,7 +64,7 @@ class FileSummary:
         return {
             "station": self.station,
             "file": self.basename,
-            "state": self.state,
+            "state": str(self.state),
             "days": self.days,
             "events": self.events,
             "self_triggers": self.self_triggers,
