@@ -37,10 +37,9 @@ class Parse(_Limits):
 
 
 class Clean(_Limits):
-    """C3-C6: windows per channel, coincidence of all times of an event."""
+    """C3-C6: windows per channel, coincidence of all times of an event. Self triggers are only counted."""
 
     t_window_ns: Annotated[Window, Field(description="time of a channel")]
-    t_window_self_trigger_ns: Annotated[Window, Field(description="the same for self triggers")]
     q_window_ns: Annotated[Window, Field(description="width of a channel")]
     coincidence_ns: Annotated[
         float | None, Field(gt=0, description="full width around the event's median time; none: no test")

@@ -12,17 +12,17 @@ from skyledger.minitrasgo.reduction import Reduction
 from skyledger.minitrasgo.stations import reduction
 from tests.support.minitrasgo import Z_MM, made_calibration, made_events, written_events
 
-STANDARD = reduction("standard")
+L25 = reduction("l25")
 P1S2 = channel(1, 2)
 OWN, LAST_GOOD, NEIGHBOURS, NONE = Origin
 
 
 def changed(part: str, **values: object) -> Reduction:
-    """Standard settings with some values of one step replaced."""
-    return STANDARD.model_copy(update={part: getattr(STANDARD, part).model_copy(update=values)})
+    """Settings with some values of one step replaced."""
+    return L25.model_copy(update={part: getattr(L25, part).model_copy(update=values)})
 
 
-def calibrated(events, last_good: Calibration | None = None, settings: Reduction = STANDARD) -> Calibrated:
+def calibrated(events, last_good: Calibration | None = None, settings: Reduction = L25) -> Calibrated:
     return calibrate(clean(events, settings.clean, settings.strip), settings, Z_MM, last_good)
 
 
@@ -63,7 +63,7 @@ def test_every_value_of_a_file_has_an_error(result):
 
 
 def test_what_is_removed_adds_up(made, result):
-    cleaned = clean(made[0], STANDARD.clean, STANDARD.strip)
+    cleaned = clean(made[0], L25.clean, L25.strip)
     assert len(cleaned.hits) - len(result.hits) == sum(result.removed.values())
     assert result.removed["coincidence_before"] > 0
     assert result.cal_topology.tolist() == result.hits.topology(cleaned.n).tolist()
@@ -217,10 +217,10 @@ def test_an_empty_file_is_calibrated_to_nothing():
         pytest.param(
             (-125, -125, 76, 76), "q_sum", changed("clean", q_window_ns=(0, 500)), id="little charge"
         ),
-        pytest.param((-125, -123.3, 120, 120), "t_dif", STANDARD, id="time difference"),
-        pytest.param((-125, -125, 120, 99), "q_dif", STANDARD, id="charge difference"),
-        pytest.param((-125, -125, 120, 115), "front_back", STANDARD, id="after front-back"),
-        pytest.param((-119, -119, 120, 120), "coincidence_before", STANDARD, id="before offsets"),
+        pytest.param((-125, -123.3, 120, 120), "t_dif", L25, id="time difference"),
+        pytest.param((-125, -125, 120, 99), "q_dif", L25, id="charge difference"),
+        pytest.param((-125, -125, 120, 115), "front_back", L25, id="after front-back"),
+        pytest.param((-119, -119, 120, 120), "coincidence_before", L25, id="before offsets"),
         pytest.param(
             (-121, -121, 120, 120),
             "coincidence_after",
