@@ -1,9 +1,10 @@
 """What the reader makes of raw files: `skyledger inspect mingo-raw`."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skyledger.minitrasgo import rawfile
+from skyledger.minitrasgo.archives import extract_dat
 from skyledger.minitrasgo.detector import topology_counts
 from skyledger.minitrasgo.rawfile import RawFile
 
@@ -22,14 +24,22 @@ def inspect(paths: Sequence[Path]) -> tuple[dict[str, Any], list[str]]:
     """Figures of files taken together, as plain values, and the first rejected lines for people."""
     files: list[dict[str, Any]] = []
     told: list[str] = []
-    for path in paths:
-        raw = rawfile.read(path)
+    for raw in _read(paths):
         files.append(_figures(raw))
         room = MAX_TOLD - len(told)
         told += [
             f"{raw.name}: line {bad.line}: {bad.reason}: {bad.text[:60]!r}" for bad in raw.rejects[:room]
         ]
     return _together(files), told
+
+
+def _read(paths: Sequence[Path]) -> Iterator[RawFile]:
+    for path in paths:
+        if path.name.endswith(".tar.gz"):
+            with TemporaryDirectory() as folder:
+                yield from map(rawfile.read, extract_dat(path, Path(folder)))
+        else:
+            yield rawfile.read(path)
 
 
 def _figures(raw: RawFile) -> dict[str, Any]:

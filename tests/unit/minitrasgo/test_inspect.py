@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,13 @@ def test_files_are_told_together(tmp_path):
         "last": "2025-03-10T01:00:00Z",
         "raw_topology": {"3": 1, "12": 1, "23": 1, "1234": 1},
     }
+
+
+def test_an_archive_is_told_by_the_files_in_it(tmp_path):
+    archive = tmp_path / "mi0125069000517.dat.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(TINY, "asci/mi0125069000517.dat")
+    assert json.loads(inspect(archive, "--json")) == SUMMARY
 
 
 @pytest.mark.parametrize("others", [0, 1], ids=["alone", "beside a file"])
