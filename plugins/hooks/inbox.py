@@ -3,7 +3,7 @@
 Airflow's own SFTP hooks are not used: they also take keys, known hosts and proxies from files of the user that runs
 the worker, can be told to skip the host key, and sync and async ones differ in what they take. Ours does for tasks,
 for the watcher and for the command line what the connection says, and nothing else. Its extra needs `host_key`, and
-`key_file` or `private_key` unless there is a password; a machine behind a gateway names that one's connection in `jump`.
+`key_file` or `private_key` unless there is a password; a machine behind a gateway names its connection in `jump`.
 """
 
 from contextlib import AbstractContextManager

@@ -299,7 +299,7 @@ class _Job:
                 stdout=subprocess.PIPE,
                 stderr=said,
                 folder=private,
-                environment={"LC_ALL": "C"},
+                environment={"LC_ALL": "C", "HOME": str(private)},  # a ~/.popt could change options
             ) as process:
                 assert process.stdout is not None  # noqa: S101 - for mypy
                 with process.stdout as out:

@@ -134,6 +134,7 @@ def write_system_config(folder: Path, connection: Connection, jump: Connection |
             _write_private(key, checked.key.export_private_key())
     if jump:
         blocks[0] += "\nProxyJump gateway"
+        blocks[1] += "\nLogLevel INFO"  # else it does not say why it passes nothing on
     (folder / "known_hosts").write_text("\n".join(known) + "\n")
     (folder / "config").write_text("\n".join((*blocks, _SYSTEM_OPTIONS)))
 
