@@ -13,7 +13,7 @@ from skyledger.minitrasgo.histograms import (
     THETA_EDGES_DEG,
     Histograms,
 )
-from skyledger.minitrasgo.quicklook.day import BORROWED, OWN, DayView, Files, Minutes, Planes
+from skyledger.minitrasgo.quicklook.day import OWN, REDUCED, DayView, Files, Minutes, Planes
 
 DAY = date(2025, 2, 10)
 RATE_HZ = 9.45
@@ -71,7 +71,7 @@ def day_view(
         streamer_q_min_ns=100.0,
         phi_north_deg=30.0,
         crt_ps=424.0 if len(files) else np.nan,
-        run="conf 14 since 2024-11-01, z 0, 145, 290, 435 mm, triggers 12, 23, 34, 13",
+        run="run dictionary: conf 14, from 2024-11-01 to 2025-02-17, z 0, 145, 290, 435 mm, triggers 12, 23, 34, 13",
         run_in_force=True,
         input_digest="9be02c44f1aa" + 52 * "0",
         provenance={"skyledger": "0.4.0", "configuration": "3fa91c0b7d21"},
@@ -112,9 +112,9 @@ def with_dead_strip(view: DayView, channel: int, files_borrowing: int = 3) -> Da
 
 
 def with_kinds(view: DayView, kinds: dict[int, str]) -> DayView:
-    """Files of another kind; borrowing ones keep their figures, the others lose them."""
+    """Files of another kind; those that are not reduced lose their figures."""
     files = view.files
-    kept = np.array([kinds.get(i, OWN) in (OWN, BORROWED) for i in range(len(files))])
+    kept = np.array([kinds.get(i, OWN) in REDUCED for i in range(len(files))])
     counts = {
         name: getattr(files, name) * kept for name in ("accepted", "rejected", "events", "kept", "live_s")
     }

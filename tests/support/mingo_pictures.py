@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -27,8 +28,8 @@ def normal() -> DayView:
 
 @cache
 def awkward() -> DayView:
-    """Files of half an hour, a gap, a noisy hour, a dead strip, and one file of each kind."""
-    view = with_dead_strip(day_view(gap=GAP, noisy=NOISY, file_min=30), DEAD)
+    """Files of half an hour, a gap, a noisy hour, a dead strip, a file of each kind, no row in the run dictionary."""
+    view = replace(with_dead_strip(day_view(gap=GAP, noisy=NOISY, file_min=30), DEAD), run_in_force=False)
     return with_kinds(view, {5: BORROWED, 7: INCOMPLETE, 20: DUPLICATE, 30: UNUSABLE, 31: WAITING})
 
 

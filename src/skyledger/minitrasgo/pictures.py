@@ -26,3 +26,13 @@ def draw_day(
     if output is None:
         note_picture(session, station.station, day, str(place), found.input_digest)
     return path
+
+
+def undrawn_days(session: Session, station_name: str, first_day: date, last_day: date) -> list[str]:
+    """Joined days between two (included) without a picture, or with one of what the day was before."""
+    rows = session.query(
+        "SELECT CAST(`day` AS CHAR) FROM station_day WHERE station = %s AND `day` BETWEEN %s AND %s "
+        "AND NOT picture_digest <=> input_digest ORDER BY `day`",
+        (station_name, first_day.isoformat(), last_day.isoformat()),
+    )
+    return [day for (day,) in rows]

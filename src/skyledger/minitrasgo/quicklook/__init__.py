@@ -63,11 +63,12 @@ def _head(picture: Figure, view: DayView) -> None:
     write(picture, LEFT, 32, view.title, size=19, weight="bold")
     date = f"{view.day:%A}, {view.day.day} {view.day:%B %Y} (UTC)"
     write(picture, LEFT, 64, f"{date}   ·   {view.station}", size=11.5, color=QUIET)
-    run = view.run if view.run_in_force else f"{view.run}: NOT IN FORCE on this day, the nearest row"
-    write(
-        picture, SIDE_RIGHT, 64, run, size=10.5, ha="right", color=QUIET if view.run_in_force else DEAD_COLOUR,
-        weight="normal" if view.run_in_force else "bold",
-    )  # fmt: skip
+    write(picture, SIDE_RIGHT, 64, view.run, size=10.5, ha="right", color=QUIET)
+    if not view.run_in_force:
+        write(
+            picture, SIDE_RIGHT, 32, "NOT IN FORCE on this day, the nearest row:", size=12, ha="right", weight="bold",
+            color=DEAD_COLOUR,
+        )  # fmt: skip
     x = LEFT
     for number, word, width in _cards(view):
         write(picture, x, _CARDS_TOP, number, size=15, weight="bold", color=INK)

@@ -20,8 +20,9 @@ SHORTEST_LIVE_S = 1.0  # with less there is no rate
 DEAD_SHARE = 0.02
 
 # What became of a file: kinds of `Files.kind`
-OWN, BORROWED, INCOMPLETE = "own", "borrowed", "incomplete"  # reduced: by status of its calibration
+OWN, BORROWED, INCOMPLETE = "own", "borrowed", "incomplete"  # reduced: by the origin of its calibration
 WAITING, DUPLICATE, UNUSABLE = "waiting", "duplicate", "unusable"  # not reduced
+REDUCED = (OWN, BORROWED, INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Files:
     def of_kind(self, kind: str) -> BoolArray:
         """Which files are of a kind. (f,)"""
         return np.array([found == kind for found in self.kind], dtype=bool)
+
+    @property
+    def middle_h(self) -> FloatArray:
+        """The middle of what each file holds of the day. (f,)"""
+        return (np.clip(self.start_h, 0, 24) + np.clip(self.end_h, 0, 24)) / 2
 
     @property
     def purity(self) -> FloatArray:
@@ -112,9 +118,13 @@ class DayView:
 
     def dead_strips(self) -> BoolArray:
         """Strips that are (nearly) without hits where others have them. (16,)"""
-        hits = self.histograms.t_dif.sum(axis=1)
-        dead: BoolArray = hits <= DEAD_SHARE * float(np.median(hits))
-        return dead & bool(hits.any())
+        return is_dead(self.histograms.t_dif.sum(axis=1))
+
+
+def is_dead(hits: IntArray) -> BoolArray:
+    """Strips, along the last axis, that are (nearly) without hits where others have them."""
+    dead: BoolArray = hits <= DEAD_SHARE * np.median(hits, axis=-1, keepdims=True)
+    return dead & hits.any(axis=-1, keepdims=True)
 
 
 def share(part: IntArray, whole: IntArray) -> FloatArray:

@@ -12,6 +12,7 @@ from skyledger.drawing import GAP, INK, QUIET
 from skyledger.minitrasgo.detector import TRACK_TOPOLOGIES, FloatArray, IntArray
 from skyledger.minitrasgo.quicklook.day import (
     MEAN_MIN,
+    REDUCED,
     WAITING,
     DayView,
     efficiency,
@@ -36,7 +37,7 @@ _EDGES_H = np.arange(0, 24 * 60 + 1, MEAN_MIN) / 60
 _HOLLOW_S = 30.0  # dots of minutes with less live time
 _FAR = 2.0  # means differing from the median by more than this factor do not widen the scale
 _SPREAD = 5.0  # nor single minutes that differ by more than so many errors
-_HEIGHTS = {"rate": 195, "good rate": 130, "topology": 110, "efficiency": 150, "purity": 85, "files": 34}
+_HEIGHTS = {"rate": 190, "good rate": 130, "topology": 110, "efficiency": 146, "purity": 85, "files": 46}
 
 
 def draw_over_time(picture: Figure, view: DayView, top: float) -> float:
@@ -166,14 +167,13 @@ def _efficiencies(axes: Axes, view: DayView) -> None:
     files = view.files
     value, error = efficiency(files.fired, files.crossed)
     of_day, _ = efficiency(view.planes.fired, view.planes.crossed)
-    middle_h = (files.start_h + files.end_h) / 2
     handles = []
     for plane, (colour, marker) in enumerate(PLANES):
         known = np.isfinite(value[:, plane])
         if np.isfinite(of_day[plane]):
             axes.axhline(of_day[plane], color=colour, linewidth=1, linestyle=(0, (5, 3)), alpha=0.7)
         axes.errorbar(
-            middle_h[known] + 0.07 * (plane - 1.5), value[known, plane], error[known, plane], linestyle="none",
+            files.middle_h[known] + 0.07 * (plane - 1.5), value[known, plane], error[known, plane], linestyle="none",
             color=colour, marker=marker, markersize=4.5, markeredgecolor="white", markeredgewidth=0.5, elinewidth=1.1,
             label=f"plane {plane + 1}",
         )  # fmt: skip
@@ -212,7 +212,7 @@ def _purity(axes: Axes, view: DayView) -> None:
         files.start_h[known], rejected[known], width_h[known], align="edge", color=REJECTED_COLOUR, alpha=0.55,
         edgecolor="white", linewidth=0.5,
     )  # fmt: skip
-    side.set_ylim(0, 2.2 * max(0.5, float(rejected[known].max(initial=0.0))))
+    side.set_ylim(0, 2.2 * max(0.05, float(rejected[known].max(initial=0.0))))
     side.set_ylabel("% rejected", size=9, color=REJECTED_COLOUR)
     known = np.isfinite(purity)
     axes.hlines(
@@ -241,32 +241,29 @@ def _purity(axes: Axes, view: DayView) -> None:
 
 
 def _files(axes: Axes, view: DayView) -> None:
-    """A bar from the first to the last event of each file, marked by what became of it."""
+    """A bar from the first to the last event of each file, marked by what became of it; reduced ones above."""
     files = view.files
-    axes.set_ylim(0, 1)
-    axes.set_yticks([])
-    axes.set_ylabel("files", size=9, color=QUIET, labelpad=20)
+    axes.set_ylim(0, 2)
+    axes.set_yticks([0.5, 1.5], ["not used", "reduced"])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
     handles: list[Line2D] = []
     for kind, (word, colour, marker) in KINDS.items():
         chosen = files.of_kind(kind)
-        edge = QUIET if kind == WAITING else "white"
+        bottom = 1.0 if kind in REDUCED else 0.0
         look: dict[str, Any] = {
+            "marker": marker,
+            "markersize": 7,
             "markerfacecolor": colour,
-            "markeredgecolor": edge,
+            "markeredgecolor": QUIET if kind == WAITING else "white",
             "markeredgewidth": 0.7,
             "linestyle": "none",
         }
         spans = list(zip(files.start_h[chosen], (files.end_h - files.start_h)[chosen], strict=True))
-        axes.broken_barh(spans, (0.12, 0.76), facecolor=colour, alpha=0.45, edgecolor=QUIET, linewidth=0.5)
-        axes.plot(
-            _within_day((files.start_h + files.end_h)[chosen] / 2), np.full(len(spans), 0.5), marker=marker,
-            markersize=7, clip_on=False, **look,
-        )  # fmt: skip
+        axes.broken_barh(
+            spans, (bottom + 0.06, 0.88), facecolor=colour, alpha=0.45, edgecolor=QUIET, linewidth=0.5
+        )
+        axes.plot(files.middle_h[chosen], np.full(len(spans), bottom + 0.5), clip_on=False, **look)
         if spans:
-            handles.append(Line2D([], [], marker=marker, markersize=7, label=f"{word}: {len(spans)}", **look))
+            handles.append(Line2D([], [], label=f"{word}: {len(spans)}", **look))
     caption(axes, handles or [Line2D([], [], linestyle="none", label="no files")])
-
-
-def _within_day(hours: FloatArray) -> FloatArray:
-    """Hours, those outside the day moved to its edge: a file around midnight shows its mark."""
-    return np.clip(hours, 0.0, 24.0)

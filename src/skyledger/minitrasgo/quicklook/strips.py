@@ -42,9 +42,11 @@ def draw_charges(picture: Figure, view: DayView, left: float, top: float) -> Non
     shares = share(counts[:, beyond].sum(axis=1), counts.sum(axis=1))
     dead = view.dead_strips()
     top_count = max(10.0, float(counts.max()))
+    ticks = 10.0 ** np.arange(0, np.log10(top_count) + 1e-9, 2 if top_count >= 100 else 1)
     for index, axes in enumerate(grid):
         axes.set_ylim(0.7, 30 * top_count)
         axes.set_yscale("log")
+        axes.set_yticks(ticks)
         axes.yaxis.set_minor_locator(NullLocator())
         _histogram(axes, np.where(beyond, counts[index], 0), CHARGE_EDGES_NS, STREAMER_COLOUR)
         axes.axvline(limit_ns, ymax=_LINES_TOP, color=STREAMER_COLOUR, linewidth=0.8, linestyle=(0, (3, 2)))

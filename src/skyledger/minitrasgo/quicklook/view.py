@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skyledger.minitrasgo.detector import CHANNELS, PLANES, TRACK_TOPOLOGIES, IntArray, channel
 from skyledger.minitrasgo.plan import statement
 from skyledger.minitrasgo.quicklook.day import (
+    BORROWED,
     DUPLICATE,
+    INCOMPLETE,
+    OWN,
     UNUSABLE,
     WAITING,
     DayView,
     Files,
     Minutes,
     Planes,
+    is_dead,
     short,
 )
 from skyledger.minitrasgo.registry import RawFileRow, files_between
@@ -33,13 +36,13 @@ def read_view(session: Session, station: MingoStation, day: date) -> DayView | N
         return None
     begin = datetime.combine(day, datetime.min.time(), UTC)
     runs = _runs(session, station.station, reduced)
-    borrowed = _borrowed(session, reduced)
+    origins = _origins(session, reduced)
     return DayView(
         station=station.station,
         title=station.title,
         day=day,
         minutes=_minutes(session, station.station, begin),
-        files=_files(reduced, _not_reduced(session, station.station, day, record), begin),
+        files=_files(reduced, origins.kinds(), _not_reduced(session, station.station, day, record), begin),
         planes=Planes(
             hits=_counts(plane.hits for plane in record.planes),
             streamers=_counts(plane.streamers for plane in record.planes),
@@ -47,8 +50,8 @@ def read_view(session: Session, station: MingoStation, day: date) -> DayView | N
             crossed=_counts(plane.telescope_accepted for plane in record.planes),
         ),
         histograms=record.histograms,
-        borrowed_charge=borrowed[0],
-        borrowed_t_dif=borrowed[1],
+        borrowed_charge=(origins.charges > 1).sum(axis=0),
+        borrowed_t_dif=(origins.time_differences > 1).sum(axis=0),
         streamer_q_min_ns=station.reduction_at(_aware(reduced[-1].begin_utc)).planes.streamer_q_min_ns,
         phi_north_deg=runs[-1].phi_north_deg,
         crt_ps=np.nan if record.crt_ps is None else record.crt_ps,
@@ -83,19 +86,24 @@ def _not_reduced(
     return [(file, found[file.basename]) for file in files if file.basename in found]
 
 
-def _files(reduced: Sequence[FileRecord], others: Sequence[tuple[RawFileRow, str]], begin: datetime) -> Files:
+def _files(
+    reduced: Sequence[FileRecord],
+    kinds: Sequence[str],
+    others: Sequence[tuple[RawFileRow, str]],
+    begin: datetime,
+) -> Files:
     """All files by start. A file that waits to be reduced again counts with what it gave before."""
     names = {file.basename for file in reduced}
     rows: list[dict[str, Any]] = [
         {
             "start": _aware(file.first_event_utc),
             "end": _aware(file.last_event_utc),
-            "kind": file.calibration,
+            "kind": kind,
             "fired": [plane.telescope_fired for plane in file.planes],
             "crossed": [plane.telescope_accepted for plane in file.planes],
             **{name: getattr(file, name) for name in ("live_s", "accepted", "rejected", "events", "kept")},
         }
-        for file in reduced
+        for file, kind in zip(reduced, kinds, strict=True)
     ]
     nothing = {"fired": [0] * PLANES, "crossed": [0] * PLANES, "live_s": 0.0}
     nothing |= dict.fromkeys(("accepted", "rejected", "events", "kept"), 0)
@@ -120,14 +128,29 @@ def _files(reduced: Sequence[FileRecord], others: Sequence[tuple[RawFileRow, str
     )
 
 
-def _borrowed(session: Session, files: Sequence[FileRecord]) -> NDArray[np.int64]:
-    """Files that borrowed for charges and for time differences, per strip. (2, 16)"""
-    found = np.zeros((2, CHANNELS), dtype=np.int64)
-    rows = session.query(
-        statement("reports/borrowed_strips"), {"files": tuple(file.file_id for file in files)}
-    )
-    for plane, strip, charges, time_differences in rows:
-        found[:, channel(plane, strip)] = int(charges), int(time_differences)
+class _Origins(NamedTuple):
+    """Where calibrations come from: 1 own hits, 2 last good calibration, more: neither. (f, 16)"""
+
+    hits: IntArray
+    charges: IntArray
+    time_differences: IntArray
+    furthest: IntArray
+
+    def kinds(self) -> list[str]:
+        """What became of each file; strips that are dead in it do not count, they are told apart."""
+        alive = ~is_dead(self.hits)
+        furthest = np.where(alive, self.furthest, 1).max(axis=1)
+        return [{1: OWN, 2: BORROWED}.get(origin, INCOMPLETE) for origin in furthest.tolist()]
+
+
+def _origins(session: Session, files: Sequence[FileRecord]) -> _Origins:
+    rows = {file.file_id: row for row, file in enumerate(files)}
+    found = _Origins(*(np.zeros((len(files), CHANNELS), dtype=np.int64) for _ in _Origins._fields))
+    for file_id, plane, strip, *values in session.query(
+        statement("reports/calibration_origins"), {"files": tuple(rows)}
+    ):
+        for array, value in zip(found, values, strict=True):
+            array[rows[file_id], channel(plane, strip)] = value
     return found
 
 
