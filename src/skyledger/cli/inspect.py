@@ -35,7 +35,7 @@ def inspect_toa5(files: Files, as_json: AsJson = False) -> None:
 
 @inspect_app.command("mingo-raw")
 def inspect_mingo_raw(files: Files, as_json: AsJson = False) -> None:
-    """Raw files of miniTRASGO (.dat, .dat.gz, .dat.tar.gz), taken together: lines, trigger types, planes that saw charge."""
+    """Raw files of miniTRASGO (.dat, .dat.gz, .dat.tar.gz) taken together: lines, trigger types, planes with charge."""
     from skyledger.minitrasgo import inspection
 
     found, rejects = inspection.inspect(files)
