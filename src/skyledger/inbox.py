@@ -33,6 +33,7 @@ TEMPORARY_ENDINGS = (".part", ".tmp", ".filepart", ".partial", "~")
 PARTIAL_FOLDER = ".rsync-partial"  # beside the files that are fetched
 PIECE_BYTES = 4 * 2**20
 FOLDERS_AT_ONCE = 16
+CLOSE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +192,22 @@ class SftpInbox(Inbox):
                 done = at_start
                 async with asyncio.timeout(timeout_s):
                     file = await self.client.open(there, "rb")
-                async with file:
-                    while done < entry.size:
-                        async with asyncio.timeout(timeout_s):
-                            data = cast(bytes, await file.read(min(piece, entry.size - done), done))
-                        if not data:
-                            return False
-                        with _disk(path):
-                            out.write(data)
-                            out.flush()
-                        done += len(data)
-                        arrived(len(data))
-                        if bandwidth_kib_s:
-                            due_s = (done - at_start) / (bandwidth_kib_s * 1024)
-                            await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
+                while done < entry.size:
                     async with asyncio.timeout(timeout_s):
-                        status = await file.stat()
+                        data = cast(bytes, await file.read(min(piece, entry.size - done), done))
+                    if not data:
+                        break
+                    with _disk(path):
+                        out.write(data)
+                        out.flush()
+                    done += len(data)
+                    arrived(len(data))
+                    if bandwidth_kib_s:
+                        due_s = (done - at_start) / (bandwidth_kib_s * 1024)
+                        await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
+                async with asyncio.timeout(timeout_s):
+                    status = await file.stat()
+                    await file.close()  # after an error the end of the connection does that
             return (status.size, (status.mtime or 0) * 1_000_000) == (entry.size, entry.modified_us)
 
         try:
@@ -243,12 +244,20 @@ def open_inbox(
 def open_sftp(connection: Connection, path: str, jump: Connection | None = None) -> Iterator["SftpInbox"]:
     """Open an inbox on another machine, as in `open_inbox`."""
     with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(_told_already)
         stack = AsyncExitStack()
         client = runner.run(stack.enter_async_context(sftp_client(connection, jump)))
         try:
             yield SftpInbox(client, path_there(connection, path), runner.run)
         finally:
-            runner.run(stack.aclose())
+            with suppress(TimeoutError):  # a station that has fallen silent does not say goodbye
+                runner.run(asyncio.wait_for(stack.aclose(), CLOSE_TIMEOUT_S))
+
+
+def _told_already(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Of many requests that are under way when a connection breaks, the error of one is raised."""
+    if not isinstance(context.get("exception"), asyncssh.Error):
+        loop.default_exception_handler(context)
 
 
 async def list_inbox(
