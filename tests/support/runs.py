@@ -23,7 +23,9 @@ from skyledger.warehouse import Warehouse
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # pandas: pyarrow imports it at its first table
-CONTEXT.set_forkserver_preload([__name__, "influxdb_client", "pandas", "tests.support.logger_files"])
+CONTEXT.set_forkserver_preload(
+    [__name__, "influxdb_client", "pandas", "tests.support.logger_files", "tests.support.mingo_store"]
+)
 
 
 class Child:
