@@ -106,7 +106,7 @@ def test_parser_vectors_weakness_1_no_zero_is_stripped_out_of_a_number(written, 
     assert raw.coincidences.q_front[0, channel(1, 2)] == np.float32(float(written))
 
 
-def test_fast_path_rounds_every_number_as_float_does():
+def test_weakness_9_fast_path_rounds_every_number_as_float_does():
     numbers = np.random.default_rng(3).integers(-9_999_999, 100_000_000, 64 * 300).reshape(-1, 64)
     text = [[f"{n / 10_000:09.4f}".encode() for n in row] for row in numbers.tolist()]
     raw = parse(b"\n".join(b" ".join([b"2025 03 10 00 05 17 1", *row]) for row in text), "x.dat")
@@ -255,7 +255,7 @@ def test_an_unknown_trigger_type_is_counted_and_in_no_table():
     assert (raw.accepted, len(raw.coincidences), len(raw.self_triggers)) == (3, 1, 0)
 
 
-def test_weakness_2_what_is_written_as_zero_is_missing_and_not_zero():
+def test_weakness_5_what_is_written_as_zero_is_missing_and_not_zero():
     raw = parse(GOOD.replace(b"0000.0000", b"-000.0000", 1), "x.dat")
     values = np.hstack([getattr(raw.coincidences, kind) for kind in KINDS])
     assert np.isnan(values).sum() == 64 - 16
@@ -303,6 +303,12 @@ def test_a_file_with_too_many_bad_lines_is_refused_with_the_counts():
     check(raw, 2 / 6)
     with pytest.raises(FormatError, match=r"2 of 6 lines rejected \(1 invalid date, 1 wrong column count\)"):
         check(raw, 0.33)
+
+
+def test_weakness_16_a_file_with_dead_channels_is_used():
+    raw = parse(b"\n".join([GOOD] * 200), "x.dat")
+    check(raw, 0.05)
+    assert np.isnan(raw.coincidences.q_front[:, channel(1, 1)]).all()
 
 
 def test_only_the_first_rejected_lines_are_kept_and_all_are_counted():
