@@ -27,8 +27,10 @@ def world(minitrasgo_db, tmp_path) -> PlayedStation:
 
 
 def of_day(world: PlayedStation, day: date = DAY) -> list[str]:
+    """Files to be reduced that begin on a day."""
     with world.warehouse.session() as session:
-        return [file.basename for file in registry.files_of_day(session, "MINGO01", day)]
+        files = registry.files_between(session, "MINGO01", day, day)
+    return [file.basename for file in files if file.state == "arrived"]
 
 
 def test_a_file_is_kept_byte_for_byte_with_what_an_operator_asks_for(world):
@@ -258,6 +260,15 @@ def test_a_file_gone_from_the_raw_store_is_fetched_again_to_its_place(world):
     world.acquire()
     assert world.kept() == {f"{RAW}/{NAME}.dat": raw()}
     assert world.known() == known
+
+
+def test_what_is_left_of_a_file_gone_from_the_raw_store_is_used(world):
+    world.put(f"{NAME}.dat", raw(events=5))
+    world.acquire()
+    (world.data_root / RAW / f"{NAME}.dat").unlink()
+    world.put(f"{NAME}.dat", raw(events=3))
+    assert world.acquire().redelivered == 1
+    assert world.row(NAME).bytes == len(raw(events=3))
 
 
 def test_bytes_in_the_raw_store_that_no_row_knows_are_never_replaced(world):

@@ -19,6 +19,8 @@ from json import dumps
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from skyledger.config import SQL_DIR
 from skyledger.errors import StorageError
 from skyledger.files import atomic
@@ -91,18 +93,15 @@ def known_names(
     """What has been delivered of these names; what is gone from the raw store counts as not delivered."""
     delivered: dict[str, tuple[int, int]] = {}
     states: dict[str, str] = {}
+    listed = pa.table({"basename": pa.array(sorted(basenames), pa.string())})
+    session.stage("listed", ("basename VARCHAR(32) NOT NULL PRIMARY KEY",), listed)
     for row in session.query(statement("known_deliveries"), {"station": station_name}):
         from_source, name, size, modified_s, basename, state, raw_path = row
-        if basename in basenames and (data_root / raw_path).is_file():
+        if (data_root / raw_path).is_file():
             states[basename] = state
             if from_source == source:
                 delivered[name] = (size, modified_s)
     return Known(delivered, states)
-
-
-def files_of_day(session: Session, station_name: str, day: date) -> list[RawFileRow]:
-    """Files to be reduced that begin on this UTC day, in their order."""
-    return [file for file in files_between(session, station_name, day, day) if file.state == "arrived"]
 
 
 def files_between(
@@ -231,6 +230,7 @@ class _Registrar:
             old
             and old.state in USABLE
             and content.bytes < old.bytes
+            and (self.data_root / old.raw_path).is_file()
             and sha256_of(self.data_root / old.raw_path, content.bytes) == content.sha256
         ):
             return "truncated", f"the {old.bytes} bytes in use begin with these {content.bytes}", None

@@ -1,10 +1,10 @@
--- What a station's sources have delivered: the last delivery of each name there, and the file it became.
--- One row: one file, by one name at one source. Parameter: station
+-- What a station's sources have delivered of the names in the temporary table listed: the last delivery of each, and
+-- the file it became. One row: one file, by one name at one source. Parameter: station
 WITH latest AS (
     SELECT MAX(d.delivery_id) AS delivery_id
-    FROM raw_delivery AS d
-    INNER JOIN raw_file AS f ON d.file_id = f.file_id
-    WHERE f.station = %(station)s
+    FROM listed
+    INNER JOIN raw_file AS f ON listed.basename = f.basename AND f.station = %(station)s
+    INNER JOIN raw_delivery AS d ON f.file_id = d.file_id
     GROUP BY d.file_id, d.source, d.source_name
 )
 
