@@ -14,6 +14,7 @@ from skyledger.connections import to_environment
 from skyledger.errors import ConfigError
 from skyledger.weather.stations import Inbox
 from tests.support.asset_state import StateStore
+from tests.support.remote import Machine
 from tests.support.watching import Watched, watch
 from triggers.new_files import NewFilesTrigger
 
@@ -112,3 +113,29 @@ def test_a_task_opens_the_inbox_of_the_same_connection(station):
         open_inbox(Inbox(connection="weather_sftp", path="weather")),
     ):
         pass
+
+
+def test_a_station_behind_a_gateway_is_watched_below_its_root_without_sub_folders(
+    station, servers_directory, monkeypatch
+):
+    station.put("a.dat")
+    station.put("2016-08-30/b.dat")
+    with Machine(servers_directory, "gateway_ssh", gateway=True) as gateway:
+        monkeypatch.setenv(*to_environment(gateway.connection))
+        behind = replace(
+            station.server.connection,
+            conn_id="mingo01_ssh",
+            conn_type="ssh",
+            extra={
+                **station.server.connection.extra,
+                "root": str(station.server.root),
+                "jump": "gateway_ssh",
+            },
+        )
+        monkeypatch.setenv(*to_environment(behind))
+        trigger = NewFilesTrigger(
+            conn_id="mingo01_ssh", path="/weather", pattern="*.dat", subfolders=False, settle=100
+        )
+        watched = watch(monkeypatch, trigger, gateway.stop, gateway.start)
+    assert watched.names == [["a.dat"], [], []]
+    assert watched.waits_s == [60.0, 120.0, 60.0]
