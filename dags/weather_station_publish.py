@@ -33,7 +33,6 @@ from airflow.sdk import (
     AssetAny,
     AssetOrTimeSchedule,
     CronTriggerTimetable,
-    Param,
     TriggerRule,
     dag,
     get_current_context,
@@ -44,20 +43,12 @@ from airflow.sdk import (
 from flows import weather
 from flows.assets import WEATHER_INBOXES, WEATHER_OBSERVATIONS
 from flows.defaults import WEATHER_GEOSTREAMS_POOL, WEATHER_SFTP_POOL, alerts
-from flows.forms import day_fields, mode_fields
+from flows.forms import day_fields, mode_fields, station_field
 from operators.publish_to_geostreams import PublishToGeostreamsOperator
 
 FORM = {
     **day_fields(clock="day of the station", empty="every day that is missing or has changed"),
-    "stations": Param(
-        weather.STATIONS,
-        type="array",
-        items={"type": "string", "enum": weather.STATIONS},
-        examples=weather.STATIONS,
-        minItems=1,
-        title="Stations",
-        section="Which stations",
-    ),
+    "stations": station_field(weather.STATIONS),
     **mode_fields("Only print the plan into the log of plan_days; make and publish nothing."),
 }
 

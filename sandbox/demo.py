@@ -16,6 +16,7 @@ from sandbox import processes
 from sandbox.airflow import USER, PrivateAirflow
 from sandbox.carbosense.demo import CarboSenseDemo
 from sandbox.console import out, step
+from sandbox.minitrasgo.demo import MiniTrasgoDemo
 from sandbox.servers import LOCAL, MariaDB, write_private
 from sandbox.weather.demo import WeatherDemo
 from skyledger.connections import to_environment
@@ -33,7 +34,11 @@ def main() -> int:
     with ExitStack() as stack:
         with step("MariaDB"):
             mariadb = stack.enter_context(MariaDB())
-        networks = (CarboSenseDemo(stack, mariadb), WeatherDemo(stack, mariadb, DATA_ROOT))
+        networks = (
+            CarboSenseDemo(stack, mariadb),
+            WeatherDemo(stack, mariadb, DATA_ROOT),
+            MiniTrasgoDemo(stack, mariadb, DATA_ROOT),
+        )
         environment = {"SKYLEDGER_DATA": str(DATA_ROOT)}
         environment |= dict(to_environment(c) for network in networks for c in network.connections)
         exports = (f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())

@@ -21,6 +21,8 @@ OWNER = "skyledger"
 CARBOSENSE_INFLUX_POOL = "carbosense_influx"
 WEATHER_SFTP_POOL = "weather_sftp"
 WEATHER_GEOSTREAMS_POOL = "weather_geostreams"
+MINITRASGO_SSH_POOL = "minitrasgo_ssh"
+MINITRASGO_REDUCE_POOL = "minitrasgo_reduce"
 
 # Does waiting help? See skyledger.errors. Whatever is neither is retried, as Airflow does by itself
 RETRY_POLICY = ExceptionRetryPolicy(

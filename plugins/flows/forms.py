@@ -21,30 +21,36 @@ def day_fields(clock: str = "UTC", empty: str = "the run's own day") -> dict[str
     }
 
 
-def mode_fields(dry_run: str) -> dict[str, Param]:
-    """`mode`, `backfill_days` and `dry_run` (which `dry_run` explains), as the ledger's plans understand them."""
+def mode_fields(dry_run: str, *, backfill: bool = True) -> dict[str, Param]:
+    """`mode` and `dry_run` (which `dry_run` explains), as the ledger's plans understand them; `backfill_days` too."""
+    modes = {
+        "missing": "missing: what is not stored, or has changed since",
+        "backfill": "backfill: missing, and the last days whatever their state",
+        "all": "all: every day of the range again",
+        "stale": "stale: only what is stored and outdated, also by a new configuration",
+    }
+    if not backfill:
+        del modes["backfill"]
+    days = Param(
+        10, type="integer", minimum=1, maximum=3650, title="Days back, for mode backfill", section="How"
+    )
     return {
         "mode": Param(
-            "missing",
-            type="string",
-            enum=["missing", "backfill", "all", "stale"],
-            values_display={
-                "missing": "missing: what is not stored, or has changed since",
-                "backfill": "backfill: missing, and the last days whatever their state",
-                "all": "all: every day of the range again",
-                "stale": "stale: only what is stored and outdated, also by a new configuration",
-            },
-            title="Mode",
-            section="How",
+            "missing", type="string", enum=list(modes), values_display=modes, title="Mode", section="How"
         ),
-        "backfill_days": Param(
-            10, type="integer", minimum=1, maximum=3650, title="Days back, for mode backfill", section="How"
-        ),
-        "dry_run": Param(
-            False,
-            type="boolean",
-            title="Dry run",
-            description_md=dry_run,
-            section="How",
-        ),
+        **({"backfill_days": days} if backfill else {}),
+        "dry_run": Param(False, type="boolean", title="Dry run", description_md=dry_run, section="How"),
     }
+
+
+def station_field(names: list[str]) -> Param:
+    """`stations`: some of a network's stations, all of them unless told otherwise."""
+    return Param(
+        names,
+        type="array",
+        items={"type": "string", "enum": names},
+        examples=names,
+        minItems=1,
+        title="Stations",
+        section="Which stations",
+    )

@@ -7,16 +7,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable
+from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, PartitionedAssetTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
-from flows.assets import CARBOSENSE_TELEGRAMS, WEATHER_INBOXES
+from flows.assets import CARBOSENSE_TELEGRAMS, MINITRASGO_INBOXES, WEATHER_INBOXES
 from flows.defaults import OWNER, RETRY_POLICY
 from skyledger.carbosense.telegrams import mapping_paths
-from skyledger.weather.stations import stations
+from skyledger.minitrasgo.stations import stations as minitrasgo_stations
+from skyledger.weather.stations import stations as weather_stations
 
 ROOT = Path(__file__).resolve().parents[2]
-DAGS = {"carbosense_telegrams_ingest", "weather_station_publish"}
+# How many runs at once: one where a second would find the same work, more where each has a key of its own
+DAGS = {
+    "carbosense_telegrams_ingest": 1,
+    "weather_station_publish": 1,
+    "minitrasgo_files_acquire": 1,
+    "minitrasgo_events_reduce": 4,
+    "minitrasgo_history_reprocess": 2,
+}
 # Each costs a second or more, at every parse and at every task start
 HEAVY = (
     "duckdb",
@@ -31,13 +39,14 @@ HEAVY = (
     "asyncssh",
     "netCDF4",
     "matplotlib",
+    "scipy",
 )
 
 
 def test_exactly_these_dags_and_no_file_without_one(dagbag):
     assert dagbag.import_errors == {}
-    assert set(dagbag.dags) == DAGS
-    assert {path.stem for path in (ROOT / "dags").glob("*.py")} == DAGS
+    assert dagbag.dags.keys() == DAGS.keys()
+    assert {path.stem for path in (ROOT / "dags").glob("*.py")} == DAGS.keys()
 
 
 @pytest.fixture(params=sorted(DAGS))
@@ -51,11 +60,11 @@ def test_dag_survives_the_way_into_the_metadata_database(dag):
     assert copy.task_dict.keys() == dag.task_dict.keys()
 
 
-def test_dag_has_a_manual_tags_and_one_run_at_a_time(dag):
+def test_dag_has_a_manual_tags_and_a_limit_of_runs(dag):
     for word in ("**Produces**", "**From**", "**When**", "**Needs**", "**Run again**", "**A failure costs**"):
         assert word in dag.doc_md
     assert dag.tags
-    assert dag.max_active_runs == 1
+    assert dag.max_active_runs == DAGS[dag.dag_id]
 
 
 def test_telegrams_are_loaded_by_day_and_a_run_names_the_day_before(dagbag):
@@ -65,22 +74,42 @@ def test_telegrams_are_loaded_by_day_and_a_run_names_the_day_before(dagbag):
     assert not dag.catchup
 
 
-def test_weather_runs_start_with_files_in_any_inbox_and_every_six_hours_anyway(dagbag):
-    dag = dagbag.dags["weather_station_publish"]
+@pytest.mark.parametrize(
+    ("dag_id", "inboxes", "cron"),
+    [
+        ("weather_station_publish", WEATHER_INBOXES, "10 1,7,13,19 * * *"),
+        ("minitrasgo_files_acquire", MINITRASGO_INBOXES, "*/15 * * * *"),
+    ],
+)
+def test_runs_start_with_files_in_any_inbox_and_by_the_clock_anyway(dagbag, dag_id, inboxes, cron):
+    dag = dagbag.dags[dag_id]
     assert isinstance(dag.timetable, AssetOrTimeSchedule)
     assert {asset.name for asset in dag.timetable.asset_condition.objects} == {
-        asset.name for asset in WEATHER_INBOXES
+        asset.name for asset in inboxes
     }
-    assert dag.timetable.timetable.expression == "10 1,7,13,19 * * *"
+    assert dag.timetable.timetable.expression == cron
     assert not dag.catchup
 
 
-def test_every_station_has_an_inbox_with_a_watcher_of_its_own():
+def test_reduction_has_a_run_per_station_and_day(dagbag):
+    timetable = dagbag.dags["minitrasgo_events_reduce"].timetable
+    assert isinstance(timetable, PartitionedAssetTimetable)
+
+
+@pytest.mark.parametrize(
+    ("inboxes", "places"),
+    [
+        (WEATHER_INBOXES, {name: s.inbox for name, s in weather_stations().items()}),
+        (MINITRASGO_INBOXES, {name: s.source for name, s in minitrasgo_stations().items()}),
+    ],
+)
+def test_every_station_has_an_inbox_with_a_watcher_of_its_own(inboxes, places):
     watched = {}
-    for asset in WEATHER_INBOXES:
+    for asset in inboxes:
         (watcher,) = asset.watchers
-        watched[asset.uri.rsplit("/", 1)[-1]] = (watcher.trigger.path, watcher.trigger.pattern)
-    assert watched == {name: (s.inbox.path, s.inbox.pattern) for name, s in stations().items()}
+        trigger = watcher.trigger
+        watched[asset.uri.rsplit("/", 1)[-1]] = (trigger.conn_id, trigger.path, trigger.pattern)
+    assert watched == {name: (p.connection, p.path, p.pattern) for name, p in places.items()}
 
 
 def test_dag_tells_people_when_it_fails_is_late_and_works_again(dag):

@@ -17,6 +17,7 @@ import typer
 from rich.logging import RichHandler
 
 from skyledger import __version__
+from skyledger.cli import minitrasgo_days  # noqa: F401 - adds commands to minitrasgo_app
 from skyledger.cli.carbosense import carbosense_app
 from skyledger.cli.common import err, out
 from skyledger.cli.databases import config_app, db_app, ledger_app

@@ -21,6 +21,7 @@ def run_files(session: Session, run_id: str) -> list[dict[str, Any]]:
     for _, planes in groupby(rows, key=lambda row: row[:2]):
         of_file = list(planes)
         entry = dict(zip(COLUMNS, of_file[0], strict=False))
+        entry |= {name: None if entry[name] is None else int(entry[name]) for name in ("events", "rejected")}
         entry["efficiencies"] = {
             str(plane): None if value is None else [value, error]
             for *_, plane, value, error in of_file
