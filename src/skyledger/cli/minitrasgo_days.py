@@ -11,7 +11,7 @@ import typer
 from skyledger import config
 from skyledger.cli.common import LoadMode, err, out, shown, table_of, warehouse
 from skyledger.cli.minitrasgo import Day, LastDay, StationName, minitrasgo_app
-from skyledger.errors import PermanentError
+from skyledger.errors import FormatError, PermanentError
 from skyledger.ledger import Mode
 
 if TYPE_CHECKING:
@@ -33,17 +33,22 @@ def minitrasgo_reduce(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
-    """Reduce files and show what comes of each: calibration, efficiencies, rate. Stores nothing."""
-    from skyledger.minitrasgo.figures import figures, reduce_path, tables
+    """Reduce files, in order of time, and show what comes of each: calibration, efficiencies, rate. Stores nothing."""
+    from skyledger.minitrasgo.figures import figures, reduce_paths, tables
 
-    heights = _heights(z) if z else None
-    reduced = (reduce_path(path, heights) for path in files)
+    shown, errors = [], []
+    for one in reduce_paths(files, _heights(z) if z else None):
+        if isinstance(one, FormatError):
+            errors.append(str(one))
+        elif as_json:
+            shown.append(figures(one))
+        else:
+            for table in tables(one):
+                out.print(table)
     if as_json:
-        print(json.dumps({"files": [figures(one) for one in reduced]}, allow_nan=False))
-        return
-    for one in reduced:
-        for table in tables(one):
-            out.print(table)
+        print(json.dumps({"files": shown}, allow_nan=False))
+    if errors:
+        raise FormatError("\n".join(errors))
 
 
 @minitrasgo_app.command("reduce-days")

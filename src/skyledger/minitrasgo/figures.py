@@ -1,14 +1,16 @@
 """What came of a file, in figures: for the terminal, and for whoever compares."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from skyledger.errors import FormatError
 from skyledger.minitrasgo import rawfile
+from skyledger.minitrasgo.calibrate import Calibration
 from skyledger.minitrasgo.detector import by_plane, topology_counts
 from skyledger.minitrasgo.names import parse_name
 from skyledger.minitrasgo.reduce import Reduced, reduce
@@ -16,16 +18,42 @@ from skyledger.minitrasgo.stations import Recipe, Run, recipe, stations
 from skyledger.stopwatch import Stopwatch
 
 
-def reduce_path(path: Path, z_mm: Sequence[float] | None = None) -> Reduced:
-    """Reduce a file as the configuration of the station in its name says; `z_mm` stands for the run dictionary's.
+def reduce_paths(
+    paths: Sequence[Path], z_mm: Sequence[float] | None = None
+) -> Iterator[Reduced | FormatError]:
+    """Reduce files as configured for the station in their names, each with the calibration before it to borrow.
 
-    Raises FormatError when the name is none of a detector file, or the file cannot be used.
+    Gives one result per path, in the order of the names' times; a FormatError for what cannot be used. `z_mm` stands
+    for the heights of the run dictionary.
     """
-    watch = Stopwatch()
+    last_good: dict[str, Calibration] = {}
+    named = sorted(paths, key=_start)
+    for path in named:
+        try:
+            reduced = _reduce(path, z_mm, last_good)
+        except FormatError as error:
+            yield error
+            continue
+        calibration = reduced.calibrated.calibration
+        if calibration.own:
+            last_good[reduced.recipe.digest] = calibration
+        yield reduced
+
+
+def _reduce(path: Path, z_mm: Sequence[float] | None, last_good: Mapping[str, Calibration]) -> Reduced:
+    chosen, watch = _recipe(path.name, z_mm), Stopwatch()
     raw = rawfile.read(path)
     watch.lap("parse")
-    reduced = reduce(raw, _recipe(path.name, z_mm))
+    reduced = reduce(raw, chosen, last_good.get(chosen.digest))
     return replace(reduced, seconds=watch.seconds | reduced.seconds)
+
+
+def _start(path: Path) -> str:
+    """Files of unknown name come last, where they are told."""
+    try:
+        return parse_name(path.name).start.isoformat()
+    except FormatError:
+        return "9999"
 
 
 def _recipe(name: str, z_mm: Sequence[float] | None) -> Recipe:
@@ -84,7 +112,12 @@ def tables(reduced: Reduced) -> Iterator[Table]:
     for method, estimates in shown["efficiency"].items():
         told = (f"P{p} {v:.4f} ± {e:.4f}" for p, (v, e) in estimates.items() if v is not None)
         head.add_row(f"efficiency, {method}", ", ".join(told))
-    head.add_row("time resolution [ps]", f"{reduced.calibrated.calibration.crt_ps:.0f}")
+    if (crt_ps := shown["crt_ps"]) is not None:
+        head.add_row("time resolution [ps]", f"{crt_ps:.0f}")
+    if unusable := sum(value is None for plane in shown["t_sum_offset"] for value in plane):
+        head.add_row(
+            "not calibrated", f"{unusable} of 16 strips have too few hits: give an earlier file as well"
+        )
     head.add_row("work [s]", ", ".join(f"{step} {s:.2f}" for step, s in shown["seconds"].items()))
     yield head
     calibration = Table(title="calibration [ns]", title_justify="left")
