@@ -148,6 +148,18 @@ def test_what_a_killed_run_left_behind_is_registered_when_the_station_has_it_no_
     assert len(world.kept()) == 2
 
 
+@pytest.mark.parametrize("still_there", [True, False])
+def test_a_run_killed_after_it_registered_a_file_does_not_register_it_twice(world, still_there):
+    world.put(f"{NAME}.dat", raw())
+    world.acquire()
+    world.bring([f"{NAME}.dat"], world.data_root / INCOMING)
+    if not still_there:
+        (world.folder / f"{NAME}.dat").unlink()
+    summary = world.acquire()
+    assert (summary.new, summary.redelivered) == (0, 0)
+    assert (len(world.deliveries()), list(world.kept())) == (1, [f"{RAW}.dat"])
+
+
 def test_what_a_killed_run_left_behind_gives_way_to_the_packed_file(world):
     """It may have been brought while it was written: the archive is the whole of it."""
     incoming = world.data_root / INCOMING
@@ -184,7 +196,14 @@ def test_history_is_brought_by_name_or_by_days(world):
     assert world.acquire(wanted=Wanted(names=[names[2], NAME])).new == 2
     assert sorted(world.brought) == [names[0], names[2]]
     assert world.acquire(wanted=Wanted(days=(date(2025, 3, 11), date(2025, 3, 12)))).new == 1
-    assert waiting(world) == {}  # it was not for these runs to say what waits
+
+
+def test_a_run_that_looks_at_some_files_only_says_nothing_of_what_waits_besides(world):
+    names = hourly(world, 4)
+    world.acquire(wanted=Wanted(max_files=1))
+    assert set(waiting(world)) == set(names[:3])
+    world.acquire(wanted=Wanted(names=names[:1]))
+    assert set(waiting(world)) == set(names[1:3])
 
 
 def test_names_that_are_not_understood_or_refused_are_told_and_stop_nothing(world):

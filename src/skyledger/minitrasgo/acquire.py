@@ -168,6 +168,8 @@ def acquire_station(
             summary.waiting += len(left)
             if wanted.everything:
                 theirs.note_waiting((*choice.left, *left))
+            else:
+                theirs.taken([entry.name for entry in complete])
             try:
                 registrar.unpack_waiting(incoming)
             finally:

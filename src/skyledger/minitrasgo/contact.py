@@ -1,6 +1,6 @@
 """Whether the stations answer and since when not, and which of their files wait."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -94,6 +94,12 @@ class Source(NamedTuple):
                 self.session.execute(statement(name), values)
 
         self.session.commit(write)
+
+    def taken(self, names: Collection[str]) -> None:
+        """These wait no more."""
+        sql = "DELETE FROM source_file WHERE station = %s AND source = %s AND name IN %s"
+        if names:
+            self.session.commit(lambda: self.session.execute(sql, (self.station, self.source, tuple(names))))
 
     def _key(self) -> dict[str, str]:
         return {"station": self.station, "source": self.source}
