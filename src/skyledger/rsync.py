@@ -68,7 +68,8 @@ class Transfer:
             "rsync",
             "--from0",
             "--files-from=-",
-            "--no-relative",
+            "--no-relative",  # names, not paths
+            "--exclude=*/",  # folders of these names
             "--times",
             f"--partial-dir={PARTIAL_FOLDER}",
             f"--timeout={self.timeout_s}",

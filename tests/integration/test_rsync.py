@@ -152,6 +152,7 @@ def test_folders_and_links_are_not_followed(station):
     content = station.put("a.dat")
     result = station.bring("sub.dat", "link.dat", "a.dat")
     assert (result.received, result.decision) == (("a.dat",), "partial")
+    assert [path.name for path in station.target.iterdir()] == ["a.dat"]
     assert station.here() == {"a.dat": content}
 
 

@@ -19,9 +19,15 @@ def end(code: int, text: str = ERROR, answers: bool = True) -> Decision:
 def test_options_are_arguments_and_none_comes_from_a_name():
     arguments = Transfer("/media/disk one/asci", TARGET, 60, bandwidth_kib_s=200).arguments()
     assert arguments[0] == "rsync"
-    assert {"--from0", "--files-from=-", "--no-relative", "--times", "--timeout=60", "--bwlimit=200"} <= set(
-        arguments
-    )
+    assert {
+        "--from0",
+        "--files-from=-",
+        "--no-relative",
+        "--exclude=*/",
+        "--times",
+        "--timeout=60",
+        "--bwlimit=200",
+    } <= set(arguments)
     assert "--partial-dir=.rsync-partial" in arguments
     assert arguments[-3:] == ["--", "station:/media/disk one/asci/", "/data/incoming/"]
     assert not any(word in " ".join(arguments) for word in ("--compress", "--delete", "--archive", "--links"))
