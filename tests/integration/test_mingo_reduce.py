@@ -230,17 +230,28 @@ def test_weakness_15_a_file_with_too_few_hits_borrows_from_the_last_good_one_of_
     assert store.query(origins, short.path.stem) == [("last good",)]
     ((tracks,),) = store.query("SELECT tracks FROM event_file WHERE basename = %s", short.path.stem)
     assert tracks > 0.9 * short.events
+    ((own,),) = store.query("SELECT own FROM calibration WHERE basename = %s", short.path.stem)
+    assert "last good" not in own  # what is borrowed is not lent
 
 
-def test_what_is_borrowed_does_not_depend_on_the_order_of_work(store):
+@pytest.mark.parametrize(
+    ("seconds", "status"),
+    [
+        ((LONG_S, SHORT_S, SHORT_S), ["own", "borrowed", "borrowed"]),
+        ((150, 120, SHORT_S), ["incomplete"] * 3),
+    ],
+)
+def test_what_is_borrowed_does_not_depend_on_the_order_of_work(store, seconds, status):
+    """Also where no file is whole, and each borrows some of what it has from the one before."""
     world = world_of(store)
     names = [
-        store.deliver(world, TEN + timedelta(minutes=15 * n), seconds).path.stem
-        for n, seconds in enumerate((LONG_S, SHORT_S, SHORT_S))
+        store.deliver(world, TEN + timedelta(minutes=15 * n), length_s).path.stem
+        for n, length_s in enumerate(seconds)
     ]
     store.make()
     oldest_first = store.contents()
-    assert [status for _, status, _ in statuses(store)] == ["own", "borrowed", "borrowed"]
+    assert [found for _, found, _ in statuses(store)] == status
+    assert [donor for _, _, donor in statuses(store)] == [None, names[0], names[0]]
     store.wipe()
     for name in reversed(names):
         store.reduce(name)
@@ -252,16 +263,17 @@ def test_what_is_borrowed_does_not_depend_on_the_order_of_work(store):
 
 def test_nothing_is_borrowed_from_another_configuration_nor_from_long_ago(store, monkeypatch):
     world = world_of(store)
-    before = datetime(2025, 2, 16, 23, tzinfo=UTC)  # the last row of the run dictionary ends on the 17th
-    store.deliver(world, before, LONG_S)
-    short = store.deliver(world, TEN, SHORT_S)
-    store.make(first=before.date())
+    other = datetime(2025, 2, 17, 12, tzinfo=UTC)  # the last day of the last row of the run dictionary
+    store.deliver(world, other, LONG_S)
+    short = store.deliver(world, other + timedelta(days=6), SHORT_S)
+    days = {"first": other.date(), "last": other.date() + timedelta(days=6)}
+    store.make(**days)
     assert statuses(store)[-1] == (short.path.stem, "incomplete", None)
-    good = store.deliver(world, TEN - timedelta(days=6), LONG_S)
-    store.make(Mode.ALL, first=before.date())
+    good = store.deliver(world, other + timedelta(days=2), LONG_S)
+    store.make(Mode.ALL, **days)
     assert statuses(store)[-1] == (short.path.stem, "borrowed", good.path.stem)
-    monkeypatch.setattr(last_good, "LONGEST", timedelta(days=5))
-    store.make(Mode.ALL)
+    monkeypatch.setattr(last_good, "LONGEST", timedelta(days=3))
+    store.make(Mode.ALL, **days)
     assert statuses(store)[-1] == (short.path.stem, "incomplete", None)
 
 

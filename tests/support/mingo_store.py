@@ -157,13 +157,16 @@ class MingoStore:
         found: dict[str, Any] = {table: self._rows(table) for table in PRODUCTS}
         found["ledger"] = self._rows("ledger")
         found["rejected_record"] = self._rows("rejected_record")
-        events = self.data_root / "minitrasgo" / "events"
-        found["files"] = {
+        files = {
             str(path.relative_to(self.data_root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(events.rglob("*"))
+            for path in (self.data_root / "minitrasgo" / "events").rglob("*")
             if path.is_file()
         }
-        return found
+        recorded = self.query(
+            "SELECT events_path, events_sha256 FROM event_file WHERE station = %s", self.name
+        )
+        assert files == {path: sha256 for path, sha256 in recorded if not path.startswith("events/")}
+        return found | {"files": files}
 
     def wipe(self, *, files: bool = False) -> None:
         """Forget all that was made of the files (or the files as well)."""
