@@ -75,7 +75,7 @@ def minitrasgo_files_acquire():
         bring = RsyncStationOperator(
             task_id="bring_files",
             station=station,
-            dry_run="{{ params.dry_run }}",
+            plan_only="{{ params.dry_run }}",
             pool=MINITRASGO_SSH_POOL,
             retries=1,  # a silent station must not hold up the others: the next run is at most 15 minutes away
             retry_delay=timedelta(seconds=20),

@@ -87,7 +87,7 @@ def minitrasgo_history_reprocess():
         last_day="{{ params.last_day }}",
         order="{{ params.order }}",
         max_files="{{ params.max_files }}",
-        dry_run="{{ params.dry_run }}",
+        plan_only="{{ params.dry_run }}",
         pool=MINITRASGO_SSH_POOL,
         execution_timeout=timedelta(hours=6),
     )

@@ -67,6 +67,7 @@ MINITRASGO_INBOXES = [
             path=station.source.path,
             pattern=station.source.pattern,
             poll_interval=MINITRASGO_POLL_S,
+            subfolders=False,
             settle=station.source.settle_s,
         ),
     )

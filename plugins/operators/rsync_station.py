@@ -28,7 +28,7 @@ class RsyncStationOperator(BaseOperator):
     :param last_day: only files that begin on this UTC day or earlier; without it first_day alone
     :param order: `newest` or `oldest` first
     :param max_files: files of one run, at most
-    :param dry_run: only count
+    :param plan_only: only count
     :param ssh_conn_id: the machine; without it the one that the station's configuration names
     :param db_conn_id: database with the registry of files
     """
@@ -41,7 +41,7 @@ class RsyncStationOperator(BaseOperator):
         "last_day",
         "order",
         "max_files",
-        "dry_run",
+        "plan_only",
         "ssh_conn_id",
         "db_conn_id",
     )
@@ -57,7 +57,7 @@ class RsyncStationOperator(BaseOperator):
         last_day: str | None = None,
         order: str = "newest",
         max_files: int | str | None = None,
-        dry_run: bool | str = False,
+        plan_only: bool | str = False,
         ssh_conn_id: str | None = None,
         db_conn_id: str = MINITRASGO_DB,
         **kwargs: Any,
@@ -70,7 +70,7 @@ class RsyncStationOperator(BaseOperator):
         self.last_day = last_day
         self.order = order
         self.max_files = max_files
-        self.dry_run = dry_run
+        self.plan_only = plan_only
         self.ssh_conn_id = ssh_conn_id
         self.db_conn_id = db_conn_id
         self._killed = False
@@ -104,7 +104,7 @@ class RsyncStationOperator(BaseOperator):
             wanted=Wanted(
                 self.names, days, self.order, None if self.max_files in NOTHING else int(self.max_files)
             ),
-            dry_run=str(self.dry_run) == "True",
+            dry_run=str(self.plan_only) == "True",
             progress=self.log.info,
         ).as_dict()
         self.log.info("%s: %s", self.station, _told(summary))

@@ -10,8 +10,9 @@ import secrets
 import shutil
 import sqlite3
 import time
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,11 +21,14 @@ import pytest
 from sandbox import processes
 from sandbox.airflow import PrivateAirflow, living
 from sandbox.geostreams import GeostreamsReceiver
+from sandbox.minitrasgo import MuonStation
+from sandbox.minitrasgo.server import MingoServer
 from sandbox.sftp import SftpServer
 from sandbox.sinks import HttpSink, MailSink
 from sandbox.weather import WeatherWorld
 from skyledger import migrations
 from skyledger.connections import to_environment
+from skyledger.minitrasgo.stations import load_station, stations
 from skyledger.warehouse import Warehouse
 from tests.flows.conftest import DAGS, UNITS, Network, fill
 from tests.support.telegrams import content, days
@@ -34,6 +38,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 DAG = "carbosense_telegrams_ingest"
 WEATHER_DAG = "weather_station_publish"
 WEATHER_DAY = date(2022, 6, 14)
+ACQUIRE_DAG, REDUCE_DAG = "minitrasgo_files_acquire", "minitrasgo_events_reduce"
+MUON_KEY = "MINGO01|2026-03-10"
 PROBE_DAGS = Path(__file__).with_name("probe_dags")
 APPRISE_PASSWORD = secrets.token_urlsafe(12)
 FIRST_DAY, SECOND_DAY, LAST_DAY = (day.isoformat() for day in days(3))
@@ -61,6 +67,9 @@ def live(mariadb, influxdb, tmp_path_factory):
     weather_name = f"{name}_weather"
     weather = mariadb.create_database(weather_name, weather_name, conn_id="weather_db")
     migrations.upgrade("weather", Warehouse(weather).url)
+    muons_name = f"{name}_muons"
+    muons = mariadb.create_database(muons_name, muons_name, conn_id="minitrasgo_db")
+    migrations.upgrade("minitrasgo", Warehouse(muons).url)
     spoken = replace(database, password=secrets.token_urlsafe(18))  # incident_probe says it aloud
     connections = {"carbosense_db": database, "carbosense_influx": influx, "spoken": spoken, **broken}
     network: Network = fill(database, influx)
@@ -69,8 +78,21 @@ def live(mariadb, influxdb, tmp_path_factory):
         HttpSink() as http,
         SftpServer(folder / "station", folder / "sshd") as sftp,
         GeostreamsReceiver() as receiver,
+        ExitStack() as stack,
     ):
-        connections |= {c.conn_id: c for c in (weather, sftp.connection, receiver.connection)}
+        mingo = {}
+        for known in stations().values():
+            server = stack.enter_context(MingoServer(known.source.connection, folder / "mingo"))
+            server.folder(known.source.path).mkdir(parents=True)
+            mingo[known.station] = server
+        reached = (
+            weather,
+            muons,
+            sftp.connection,
+            receiver.connection,
+            *(s.connection for s in mingo.values()),
+        )
+        connections |= {c.conn_id: c for c in reached}
         environment = dict(to_environment(replace(c, conn_id=key)) for key, c in connections.items())
         environment |= {
             "AIRFLOW_CONN_SMTP_DEFAULT": mail.connection,
@@ -97,6 +119,8 @@ def live(mariadb, influxdb, tmp_path_factory):
                 sftp=sftp,
                 receiver=receiver,
                 weather=Warehouse(weather),
+                mingo=mingo,
+                muons=Warehouse(muons),
                 secrets=everything | {APPRISE_PASSWORD},
                 spoken=spoken.password,
             )
@@ -104,6 +128,7 @@ def live(mariadb, influxdb, tmp_path_factory):
             airflow.stop()
     mariadb.drop_database(name, name)
     mariadb.drop_database(weather_name, weather_name)
+    mariadb.drop_database(muons_name, muons_name)
     influxdb.drop_database(name, name)
 
 
@@ -229,6 +254,34 @@ def test_files_on_a_station_start_a_run_that_publishes_their_day(live):
             "SELECT CAST(`day` AS CHAR), bins, coverage > 0.999 FROM station_day WHERE coverage > 0.9"
         )
     assert days == [(str(WEATHER_DAY), 288, 1)]
+
+
+def test_files_of_a_detector_start_acquisition_and_a_run_for_their_station_and_day(live):
+    world, station = MuonStation(load_station("MINGO01"), cadence_s=120), load_station("MINGO01")
+    folder = live.mingo["MINGO01"].folder(station.source.path)
+    hour = datetime(2026, 3, 10, 5, tzinfo=UTC)
+    first, second = list(world.starts(hour, hour.replace(minute=4)))
+    live.api.wait_for_dag(REDUCE_DAG)
+    live.api.wait_for_dag(ACQUIRE_DAG)
+    events = 0
+    for number, start in enumerate((first, second), 1):
+        events += world.write_file(folder, start).events
+        deadline = time.monotonic() + 180
+        while (found := muon_day(live)) != [(number, events)]:
+            assert time.monotonic() < deadline, (
+                f"station_day holds {found}; expected {number} files, {events} events"
+            )
+            time.sleep(1)
+    for dag_id in (ACQUIRE_DAG, REDUCE_DAG):
+        runs = live.api.get(f"/dags/{dag_id}/dagRuns")["dag_runs"]
+        assert {live.api.wait(dag_id, run["dag_run_id"]) for run in runs} == {"success"}
+    assert {run["partition_key"] for run in runs} == {MUON_KEY}
+    assert len(runs) == 2
+
+
+def muon_day(live):
+    with live.muons.session() as session:
+        return session.query("SELECT files, triggers FROM station_day WHERE station = 'MINGO01'")
 
 
 def test_no_secret_is_left_anywhere(live):

@@ -97,7 +97,7 @@ def test_history_is_brought_by_name_by_day_and_within_a_budget(world):
     for name, content in hours(4).items():
         world.put(name, content)
     first, second, *_ = hours(4)
-    assert world.bring(dry_run="True", max_files="2")["chosen"] == 2
+    assert world.bring(plan_only="True", max_files="2")["chosen"] == 2
     assert world.files() == []
     world.bring(names=[first])
     assert [row[0] for row in world.files()] == [first.removesuffix(".dat")]
