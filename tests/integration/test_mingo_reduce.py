@@ -164,7 +164,7 @@ def spoil(path, share=0.3):
     path.write_bytes(b"".join(line[:300] + b"\n" if n % step == 1 else line for n, line in enumerate(lines)))
 
 
-def test_weakness_29_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_others_go_on(store):
+def test_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_others_go_on(store):
     world = world_of(store)
     good = store.deliver(world, TEN, LONG_S)
     bad = store.deliver(world, TEN + timedelta(minutes=10), LONG_S)
@@ -339,6 +339,25 @@ def test_a_file_over_midnight_feeds_both_days(store):
     made = store.reduce(written.path.stem)
     assert made.days == ["2025-03-10", "2025-03-11"]
     assert store.join().triggers + store.join(DAY + timedelta(days=1)).triggers == written.events
+
+
+@pytest.mark.parametrize("coincidences", [0, 1])
+def test_a_file_with_hardly_an_event_is_stored_without_a_rate(store, coincidences):
+    written = world_of(store).write_file(store.inbox, TEN, LONG_S)
+    of_type = {
+        kind: [
+            line
+            for line in written.path.read_bytes().splitlines(keepends=True)
+            if line.split()[6:7] == [kind]
+        ]
+        for kind in (b"1", b"2")
+    }
+    written.path.write_bytes(b"".join(of_type[b"2"][:20] + of_type[b"1"][:coincidences]))
+    made = store.reduce(store.register(written.path))
+    assert (made.events, made.rate_hz, made.calibration) == (coincidences, None, "incomplete")
+    assert store.query("SELECT trigger_rate_hz, self_triggers FROM event_file") == [(None, 20)]
+    assert store.plan_files().items == ()
+    assert len(store.plan_days().items) == coincidences
 
 
 def test_a_file_that_is_not_registered_is_named(store):

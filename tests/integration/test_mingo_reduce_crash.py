@@ -75,7 +75,7 @@ def fill(store) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["first", "redo"])
 def test_work_killed_at_any_moment_is_whole_after_the_next_run(store, database, tmp_path, kind):
-    """A redo replaces what was stored under another configuration."""
+    """Weaknesses 21 and 22. A redo replaces what was stored under another configuration."""
     names = fill(store)
     mode = Mode.STALE if kind == "redo" else Mode.MISSING
 
