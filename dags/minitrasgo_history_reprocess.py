@@ -26,7 +26,7 @@ from flows.forms import day_fields
 from operators.rsync_station import RsyncStationOperator
 
 FORM = {
-    **day_fields(empty="not allowed here: history is brought on purpose"),
+    **day_fields(empty=None),
     "station": Param(
         minitrasgo.STATIONS[0], type="string", enum=minitrasgo.STATIONS, title="Station", section="What"
     ),
