@@ -34,6 +34,12 @@ def awkward() -> DayView:
 
 
 @cache
+def many() -> DayView:
+    """A file every five minutes."""
+    return day_view(file_min=5)
+
+
+@cache
 def short() -> DayView:
     return day_view(minutes=range(605, 617))
 
@@ -46,7 +52,14 @@ def trackless() -> DayView:
 @cache
 def drawn(name: str) -> Figure:
     """The picture of one of the days above; a warning of any library is an error."""
-    views = {"normal": normal, "awkward": awkward, "short": short, "trackless": trackless, "empty": empty_day}
+    views = {
+        "normal": normal,
+        "awkward": awkward,
+        "many": many,
+        "short": short,
+        "trackless": trackless,
+        "empty": empty_day,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         picture = figure(views[name]())

@@ -35,6 +35,7 @@ from tests.support.mingo_pictures import (
     cells,
     drawn,
     hatched,
+    many,
     normal,
     points,
     short,
@@ -53,7 +54,7 @@ def test_the_picture_is_a_png_of_the_stated_size_and_the_same_view_gives_the_sam
     assert draw_quicklook(day_view(minutes=range(605, 617))) == content
 
 
-@pytest.mark.parametrize("name", ["normal", "awkward", "short", "trackless", "empty"])
+@pytest.mark.parametrize("name", ["normal", "awkward", "many", "short", "trackless", "empty"])
 def test_no_line_of_text_covers_another_or_leaves_the_page(name):
     picture = drawn(name)
     canvas = FigureCanvasAgg(picture)
@@ -168,6 +169,21 @@ def test_efficiencies_are_drawn_per_file_with_binomial_errors_and_per_day():
         (day,) = [line for line in axes.lines if line.is_dashed() and line.get_color() == colour]
         assert day.get_ydata()[0] == view.planes.fired[plane] / view.planes.crossed[plane]
     assert len({colour for colour, _ in PLANES}) == len({marker for _, marker in PLANES}) == 4
+
+
+def test_efficiencies_of_short_files_are_taken_together():
+    files = many().files
+    bars = [
+        bar for bar in axes_of(drawn("many"), "efficiency").containers if isinstance(bar, ErrorbarContainer)
+    ]
+    for plane, bar in enumerate(bars):
+        fired, crossed = (
+            counts[:, plane].reshape(48, 6).sum(axis=1) for counts in (files.fired, files.crossed)
+        )
+        np.testing.assert_allclose(bar.lines[0].get_ydata(), fired / crossed)
+        np.testing.assert_allclose(
+            bar.lines[0].get_xdata() - 0.07 * (plane - 1.5), np.arange(48) / 2 + 0.25, atol=0.01
+        )
 
 
 def test_a_plane_without_high_voltage_for_an_hour_stays_on_the_scale():
@@ -329,7 +345,7 @@ def test_the_head_and_the_table_say_the_figures_that_matter():
     error = np.sqrt(value * (1 - value) / planes.crossed[3])
     assert f"{100 * value:.2f} ± {100 * error:.2f} %" in told
     assert f"{100 * planes.streamers[2] / planes.hits[2]:.2f} %" in told
-    assert f"live time: {100 * view.live_s / 86400:.1f} % of the day" in told
+    assert f"live, {100 * view.live_s / 86400:.1f} % of the day" in told
     for text in (
         "424 ps",
         "24 of 24",

@@ -82,12 +82,12 @@ def _cards(view: DayView) -> Iterator[tuple[str, str, int]]:
     for word, counts in (("coincidences", view.minutes.triggers), ("good tracks", view.minutes.good)):
         (value,), (error,) = rate(np.array([counts.sum()]), live)
         text = f"{value:.3f} ± {error:.3f} Hz" if np.isfinite(value) else "no rate"
-        yield text, f"rate of {word}", 240
-    yield f"{view.live_s / 3600:.2f} h", f"live time: {100 * view.live_s / 86400:.1f} % of the day", 208
-    yield f"{np.count_nonzero(files.accepted)} of {len(files)}", "files reduced", 120
-    yield thousands(files.events.sum()), "coincidences in them", 170
+        yield text, f"rate of {word}", 235
+    yield f"{view.live_s / 3600:.2f} h", f"live, {100 * view.live_s / 86400:.1f} % of the day", 190
+    yield f"{np.count_nonzero(files.accepted)} of {len(files)}", "files reduced", 150
+    yield thousands(files.events.sum()), "coincidences in them", 178
     rejected, lines = int(files.rejected.sum()), int((files.accepted + files.rejected).sum())
-    yield thousands(rejected), f"lines rejected: {100 * rejected / max(1, lines):.2f} %", 185
+    yield thousands(rejected), f"lines rejected: {100 * rejected / max(1, lines):.2f} %", 178
     kept, events = int(files.kept.sum()), int(files.events.sum())
-    yield (f"{100 * kept / events:.2f} %" if events else "not known"), "purity", 150
+    yield (f"{100 * kept / events:.2f} %" if events else "not known"), "purity", 136
     yield (f"{view.crt_ps:.0f} ps" if np.isfinite(view.crt_ps) else "not known"), "time resolution (CRT)", 160

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from skyledger.drawing import Span, spans
-from skyledger.minitrasgo.detector import BoolArray, FloatArray, IntArray
+from skyledger.minitrasgo.detector import PLANES, BoolArray, FloatArray, IntArray
 from skyledger.minitrasgo.histograms import Histograms
 
 MINUTES = 1440  # of a day
@@ -62,6 +62,16 @@ class Files:
     def middle_h(self) -> FloatArray:
         """The middle of what each file holds of the day. (f,)"""
         return (np.clip(self.start_h, 0, 24) + np.clip(self.end_h, 0, 24)) / 2
+
+    def by_half_hour(self) -> tuple[FloatArray, IntArray, IntArray]:
+        """Middles [h], and `fired` and `crossed` (h, 4): files whose middles share a half hour are added up."""
+        slots, slot = np.unique(self.middle_h // 0.5, return_inverse=True)
+        n = len(slots)
+        middle_h = np.bincount(slot, self.middle_h, n) / np.bincount(slot, minlength=n)
+        fired, crossed = np.zeros((2, n, PLANES), dtype=np.int64)
+        np.add.at(fired, slot, self.fired)
+        np.add.at(crossed, slot, self.crossed)
+        return middle_h, fired, crossed
 
     @property
     def purity(self) -> FloatArray:

@@ -163,9 +163,9 @@ def _topologies(axes: Axes, view: DayView) -> None:
 
 
 def _efficiencies(axes: Axes, view: DayView) -> None:
-    """A point per file and plane, with its error, and the day's value as a line across."""
-    files = view.files
-    value, error = efficiency(files.fired, files.crossed)
+    """A point with its error per plane and file (short ones together), and the day's value as a line across."""
+    middle_h, fired, crossed = view.files.by_half_hour()
+    value, error = efficiency(fired, crossed)
     of_day, _ = efficiency(view.planes.fired, view.planes.crossed)
     handles = []
     for plane, (colour, marker) in enumerate(PLANES):
@@ -173,7 +173,7 @@ def _efficiencies(axes: Axes, view: DayView) -> None:
         if np.isfinite(of_day[plane]):
             axes.axhline(of_day[plane], color=colour, linewidth=1, linestyle=(0, (5, 3)), alpha=0.7)
         axes.errorbar(
-            files.middle_h[known] + 0.07 * (plane - 1.5), value[known, plane], error[known, plane], linestyle="none",
+            middle_h[known] + 0.07 * (plane - 1.5), value[known, plane], error[known, plane], linestyle="none",
             color=colour, marker=marker, markersize=4.5, markeredgecolor="white", markeredgewidth=0.5, elinewidth=1.1,
             label=f"plane {plane + 1}",
         )  # fmt: skip

@@ -36,7 +36,7 @@ def read_view(session: Session, station: MingoStation, day: date) -> DayView | N
         return None
     begin = datetime.combine(day, datetime.min.time(), UTC)
     runs = _runs(session, station.station, reduced)
-    origins = _origins(session, reduced)
+    origins = _origins(session, station.station, day, reduced)
     return DayView(
         station=station.station,
         title=station.title,
@@ -143,12 +143,11 @@ class _Origins(NamedTuple):
         return [{1: OWN, 2: BORROWED}.get(origin, INCOMPLETE) for origin in furthest.tolist()]
 
 
-def _origins(session: Session, files: Sequence[FileRecord]) -> _Origins:
+def _origins(session: Session, station: str, day: date, files: Sequence[FileRecord]) -> _Origins:
     rows = {file.file_id: row for row, file in enumerate(files)}
     found = _Origins(*(np.zeros((len(files), CHANNELS), dtype=np.int64) for _ in _Origins._fields))
-    for file_id, plane, strip, *values in session.query(
-        statement("reports/calibration_origins"), {"files": tuple(rows)}
-    ):
+    key = {"station": station, "day": day.isoformat()}
+    for file_id, plane, strip, *values in session.query(statement("reports/calibration_origins"), key):
         for array, value in zip(found, values, strict=True):
             array[rows[file_id], channel(plane, strip)] = value
     return found
