@@ -26,6 +26,7 @@ from skyledger.minitrasgo.pedestals import (
 )
 from skyledger.minitrasgo.reduction import CrossTalk, FrontBack, Reduction
 from skyledger.minitrasgo.timing import time_offsets
+from skyledger.threads import together
 
 # A strip without one of these cannot be used ...
 NEEDED = ("pedestal_front", "pedestal_back", "t_dif_offset", "t_sum_offset")
@@ -110,9 +111,13 @@ def calibrate(
     q_front, q_back, t_dif = by_channel(
         hits.channel, hits.q_sum + hits.q_dif, hits.q_sum - hits.q_dif, hits.t_dif
     )
-    front = constants.settle("pedestal_front", pedestals(q_front, settings.pedestal))
-    back = constants.settle("pedestal_back", pedestals(q_back, settings.pedestal))
-    box = time_boxes(t_dif, settings.time_difference)
+    of_front, of_back, box = together(
+        lambda: pedestals(q_front, settings.pedestal),
+        lambda: pedestals(q_back, settings.pedestal),
+        lambda: time_boxes(t_dif, settings.time_difference),
+    )
+    front = constants.settle("pedestal_front", of_front)
+    back = constants.settle("pedestal_back", of_back)
     middle = constants.settle("t_dif_offset", box.middle)
     hits = replace(
         hits,
@@ -135,11 +140,14 @@ def calibrate(
     hits, removed = hits.where(sieve.kept), removed | sieve.removed
 
     # Before the test of uncorrected times, which cuts the tails of strips with long cables and would move their offsets
-    times = time_offsets(hits, z_mm, settings.time_sum)
+    before_ns = settings.time_sum.coincidence_before_ns
+    times, far = together(
+        lambda: time_offsets(hits, z_mm, settings.time_sum),
+        lambda: None if before_ns is None else far_from_median(hits.event, hits.t_sum, before_ns),
+    )
     offset = constants.settle("t_sum_offset", _in_frame_of(last_good, times.offset))[hits.channel]
     sieve = Sieve(len(hits))
-    if settings.time_sum.coincidence_before_ns is not None:
-        far = far_from_median(hits.event, hits.t_sum, settings.time_sum.coincidence_before_ns)
+    if far is not None:
         sieve.drop("coincidence_before", far)
     sieve.drop("uncalibrated", np.isnan(offset))
     removed["uncalibrated"] += sieve.removed.pop("uncalibrated")
@@ -263,5 +271,7 @@ def _without_cross_talk(hits: Hits, settings: CrossTalk, constants: _Constants) 
         own = cross_talk(by_channel(hits.channel, hits.q_sum)[0], settings)
     pedestal = np.nan_to_num(constants.settle("cross_talk_pedestal", own.pedestal))
     limit = constants.settle("cross_talk_limit", own.limit)
+    if np.isnan(limit).all():  # not looked for
+        return hits, hits.q_sum
     strip_charge = np.where(hits.q_sum < limit[hits.channel], np.nan, hits.q_sum)
     return replace(hits, q_sum=hits.q_sum - pedestal[hits.channel]), strip_charge

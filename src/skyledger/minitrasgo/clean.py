@@ -20,6 +20,9 @@ from skyledger.minitrasgo.detector import (
 )
 from skyledger.minitrasgo.rawfile import Events, raw_topology
 from skyledger.minitrasgo.reduction import Clean, Strip, Window
+from skyledger.threads import each, joined
+
+PART = 25_000  # events that are worked on at a time: what is made of them fits the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,13 @@ class Hits:
         if kept.all():
             return self
         rows = np.flatnonzero(kept)
-        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return type(self)(*each(lambda field: getattr(self, field.name)[rows], fields(self)))
+
+    def of_events(self, first: int, end: int) -> Self:
+        """Hits of the events from one number to another (excluded), which are counted from 0 then."""
+        rows = slice(*np.searchsorted(self.event, (first, end)))
+        columns = {field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        return type(self)(**columns | {"event": columns["event"] - np.int32(first)})
 
     def topology(self, n: int) -> NDArray[np.int16]:
         """Planes with a strip, for each of n events."""
@@ -83,6 +92,21 @@ class Sieve:
 
 def clean(events: Events, settings: Clean, strip: Strip) -> Cleaned:
     """C2-C7 for the coincidence events of a file."""
+    starts = range(0, max(len(events), 1), PART)  # events do not depend on each other
+    parts = each(lambda start: _clean(events.part(start, start + PART), settings, strip), starts)
+    for part, start in zip(parts, starts, strict=True):
+        part.hits.event[:] += np.int32(start)
+    return Cleaned(
+        n=len(events),
+        kept=joined([part.kept for part in parts]),
+        raw_topology=joined([part.raw_topology for part in parts]),
+        clean_topology=joined([part.clean_topology for part in parts]),
+        hits=joined([part.hits for part in parts]),
+        removed={name: sum(part.removed[name] for part in parts) for name in parts[0].removed},
+    )
+
+
+def _clean(events: Events, settings: Clean, strip: Strip) -> Cleaned:
     t_front, t_back = (
         inside(events.t_front, settings.t_window_ns),
         inside(events.t_back, settings.t_window_ns),

@@ -5,8 +5,9 @@ and the provenance of the file are in the metadata of the schema. The same event
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from skyledger.files import atomic
 from skyledger.minitrasgo.detector import CHANNELS, PLANES, STRIPS
 from skyledger.minitrasgo.quality import Flag
 from skyledger.minitrasgo.reduce import Reduced
+from skyledger.threads import each, together
 
 _COMPRESSION_LEVEL = 1  # higher ones take longer and save little on noise
 
@@ -28,7 +30,7 @@ class Column(NamedTuple):
     """A column of the event table."""
 
     name: str
-    values: pa.Array
+    values: Callable[[], pa.Array]
     unit: str  # '1': none
     meaning: str
 
@@ -41,8 +43,10 @@ def relative_path(station: str, day: date, basename: str) -> Path:
 def event_table(reduced: Reduced, provenance: Mapping[str, str]) -> pa.Table:
     """All events of a file; `provenance` goes into the schema's metadata."""
     columns = list(_columns(reduced))
+    arrays = each(lambda column: column.values(), columns)
     fields = [
-        pa.field(c.name, c.values.type, metadata={"unit": c.unit, "meaning": c.meaning}) for c in columns
+        pa.field(c.name, array.type, metadata={"unit": c.unit, "meaning": c.meaning})
+        for c, array in zip(columns, arrays, strict=True)
     ]
     metadata = {
         "title": "events of a miniTRASGO station: coincidences of one file",
@@ -51,7 +55,7 @@ def event_table(reduced: Reduced, provenance: Mapping[str, str]) -> pa.Table:
         "regions": ", ".join(reduced.region_names),
         **provenance,
     }
-    return pa.table([c.values for c in columns], schema=pa.schema(fields, metadata=metadata))
+    return pa.table(arrays, schema=pa.schema(fields, metadata=metadata))
 
 
 def write(path: Path, table: pa.Table) -> str:
@@ -69,14 +73,16 @@ def write(path: Path, table: pa.Table) -> str:
         write_statistics=["time", "line"],
     )
     content = sink.getvalue()
-    digest = hashlib.sha256(content).hexdigest()
     try:
-        if not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest):
-            with atomic(path) as temporary:
-                temporary.write_bytes(content)
+        if path.is_file() and path.read_bytes() == content:
+            return hashlib.sha256(content).hexdigest()
+        with atomic(path) as temporary:
+            digest, _ = together(
+                lambda: hashlib.sha256(content).hexdigest(), lambda: temporary.write_bytes(content)
+            )
     except OSError as error:
         raise StorageError(f"{path}: cannot write it: {error.strerror or error}") from error
-    return digest
+    return str(digest)
 
 
 def remove(path: Path) -> None:
@@ -90,8 +96,13 @@ def remove(path: Path) -> None:
 def _columns(reduced: Reduced) -> Iterator[Column]:
     cleaned, calibrated, planes, tracks = reduced.cleaned, reduced.calibrated, reduced.planes, reduced.tracks
     tracked = tracks.ndf >= 0
-    yield Column("time", pa.array(reduced.events.time_s, pa.timestamp("s", "UTC")), "s", "UTC, whole seconds")
-    yield Column("line", pa.array(reduced.events.line), "1", "line of the raw file, from 1")
+    yield Column(
+        "time",
+        partial(pa.array, reduced.events.time_s, pa.timestamp("s", "UTC")),
+        "s",
+        "UTC, whole seconds",
+    )
+    yield Column("line", partial(pa.array, reduced.events.line), "1", "line of the raw file, from 1")
     for name, codes, meaning in (
         ("raw_topology", cleaned.raw_topology, "as read"),
         ("clean_topology", cleaned.clean_topology, "inside the windows of single values"),
@@ -99,17 +110,17 @@ def _columns(reduced: Reduced) -> Iterator[Column]:
         ("topology", planes.list_topology, "inside the windows of planes: those of the track"),
         ("crossed_topology", tracks.crossed, "whose area the track crosses"),
     ):
-        yield Column(name, pa.array(codes), "1", f"digits of the planes {meaning}")
+        yield Column(name, partial(pa.array, codes), "1", f"digits of the planes {meaning}")
     region = pa.DictionaryArray.from_arrays(
         pa.array(reduced.region, mask=reduced.region < 0), pa.array(reduced.region_names, pa.string())
     )
-    yield Column("region", region, "1", "ring and sector of the direction")
-    yield Column("quality", pa.array(reduced.flags), "1", "bits, 0 is good; see quality in the metadata")
+    yield Column("region", lambda: region, "1", "ring and sector of the direction")
+    yield Column(
+        "quality", partial(pa.array, reduced.flags), "1", "bits, 0 is good; see quality in the metadata"
+    )
     for name, values, unit, meaning in (
         ("x", tracks.x0, "mm", "where the track crosses plane 1, along the strips"),
         ("y", tracks.y0, "mm", "where the track crosses plane 1, across the strips"),
-        ("x_slope", tracks.x_slope, "1", "dx/dz of the track"),
-        ("y_slope", tracks.y_slope, "1", "dy/dz of the track"),
         ("theta", tracks.theta_rad, "rad", "zenith angle"),
         ("phi", tracks.phi_rad, "rad", "azimuth from the x axis towards the y axis of the detector"),
         (
@@ -121,9 +132,12 @@ def _columns(reduced: Reduced) -> Iterator[Column]:
         ("t0", tracks.t0, "ns", "time at plane 1 after that of the first plane that was hit"),
         ("chi2", tracks.chi2, "1", "of the straight line"),
     ):
-        yield Column(name, _known(values), unit, meaning)
+        yield Column(name, partial(_known, values), unit, meaning)
     yield Column(
-        "ndf", pa.array(tracks.ndf, mask=~tracked), "1", "degrees of freedom of chi2: 3 per plane - 6"
+        "ndf",
+        partial(pa.array, tracks.ndf, mask=~tracked),
+        "1",
+        "degrees of freedom of chi2: 3 per plane - 6",
     )
     if tracks.detached is not None:
         for name, values, unit in (
@@ -131,7 +145,7 @@ def _columns(reduced: Reduced) -> Iterator[Column]:
             ("phi", tracks.detached.phi_rad, "rad"),
             ("slowness", tracks.detached.slowness, "ns/mm"),
         ):
-            yield Column(f"detached_{name}", _known(values), unit, f"{name} by the detached fit")
+            yield Column(f"detached_{name}", partial(_known, values), unit, f"{name} by the detached fit")
     for plane in range(PLANES):
         for name, per_plane, unit, meaning in (
             ("t_rel", planes.t_rel, "ns", "time after the first plane that was hit"),
@@ -145,25 +159,26 @@ def _columns(reduced: Reduced) -> Iterator[Column]:
             ("q_dif", planes.q_dif, "ns", "half of front - back charge"),
             ("y", planes.y, "mm", "position across the strips"),
         ):
-            yield Column(f"p{plane + 1}_{name}", _known(per_plane[:, plane]), unit, meaning)
-        pattern = pa.array(planes.pattern[:, plane])
+            yield Column(f"p{plane + 1}_{name}", partial(_known, per_plane[:, plane]), unit, meaning)
+        pattern = partial(pa.array, planes.pattern[:, plane].copy())
         yield Column(f"p{plane + 1}_strips", pattern, "1", "active strips as bits, strip 1 is the lowest")
     yield from _strip_charges(reduced)
 
 
 def _strip_charges(reduced: Reduced) -> Iterator[Column]:
-    hits, n = reduced.calibrated.hits, len(reduced)
-    charge = reduced.calibrated.strip_charge
-    known = ~np.isnan(charge)
     for channel in range(CHANNELS):
-        rows = np.flatnonzero(known & (hits.channel == channel))
-        values, missing = np.zeros(n, dtype=np.float32), np.ones(n, dtype=np.bool_)
-        values[hits.event[rows]] = charge[rows]
-        missing[hits.event[rows]] = False
         name = f"p{channel // STRIPS + 1}_s{channel % STRIPS + 1}_charge"
-        yield Column(
-            name, pa.array(values, mask=missing), "ns", "charge of the strip, as width of the signal"
-        )
+        values = partial(_strip_charge, reduced, channel)
+        yield Column(name, values, "ns", "charge of the strip, as width of the signal")
+
+
+def _strip_charge(reduced: Reduced, channel: int) -> pa.Array:
+    hits, charge = reduced.calibrated.hits, reduced.calibrated.strip_charge
+    rows = np.flatnonzero((hits.channel == channel) & ~np.isnan(charge))
+    values, missing = np.zeros(len(reduced), dtype=np.float32), np.ones(len(reduced), dtype=np.bool_)
+    values[hits.event[rows]] = charge[rows]
+    missing[hits.event[rows]] = False
+    return pa.array(values, mask=missing)
 
 
 def _known(values: NDArray[Any]) -> pa.Array:

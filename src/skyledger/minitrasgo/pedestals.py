@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from skyledger.minitrasgo.detector import CHANNELS, FloatArray, IntArray
 from skyledger.minitrasgo.reduction import FrontBack, Pedestal, TimeDifference, Window
+from skyledger.threads import each
 
+PART = 100_000  # hits at a time: they fit the processor's cache
 HITS_PER_BIN = 20  # so that the inside of a box has no hole by chance
 
 
@@ -99,30 +101,35 @@ def front_back(q_sums: Sequence[FloatArray], q_difs: Sequence[FloatArray], setti
 
     Fitted twice, the second time without the hits that the first fit leaves far off.
     """
-    found = unknown(settings.degree + 1)
-    low, high = settings.q_sum_window_ns
     from_unit = _unit_to_ns(settings)
-    for strip, (q_sum, q_dif) in enumerate(zip(q_sums, q_difs, strict=True)):
-        enters = (q_sum >= low) & (q_sum <= high) & (np.abs(q_dif) <= settings.q_dif_max_ns)
-        powers = np.empty((settings.degree + 1, np.count_nonzero(enters)))
-        powers[0], unit = 1, (2 * q_sum[enters] - low - high) / (high - low)
-        for k in range(settings.degree):
-            np.multiply(powers[k], unit, out=powers[k + 1])
-        y = q_dif[enters]
+    strips = each(lambda strip: _front_back(*strip, settings, from_unit), zip(q_sums, q_difs, strict=True))
+    return Estimate(*(np.array(column) for column in zip(*strips, strict=True)))
+
+
+def _front_back(
+    q_sum: FloatArray, q_dif: FloatArray, settings: FrontBack, from_unit: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Coefficients of one strip and their errors; NaN for too few hits."""
+    nothing = np.full(settings.degree + 1, np.nan)
+    low, high = settings.q_sum_window_ns
+    enters = (q_sum >= low) & (q_sum <= high) & (np.abs(q_dif) <= settings.q_dif_max_ns)
+    powers = np.empty((settings.degree + 1, np.count_nonzero(enters)))
+    powers[0], unit = 1, (2 * q_sum[enters] - low - high) / (high - low)
+    for k in range(settings.degree):
+        np.multiply(powers[k], unit, out=powers[k + 1])
+    y = q_dif[enters]
+    if len(y) < settings.min_hits:
+        return nothing, nothing
+    fit, normal = _least_squares(powers, y)
+    close = np.abs(y - fit @ powers) < settings.residual_max_ns
+    if not close.all():
+        powers, y = powers[:, close], y[close]
         if len(y) < settings.min_hits:
-            continue
+            return nothing, nothing
         fit, normal = _least_squares(powers, y)
-        close = np.abs(y - fit @ powers) < settings.residual_max_ns
-        if not close.all():
-            powers, y = powers[:, close], y[close]
-            if len(y) < settings.min_hits:
-                continue
-            fit, normal = _least_squares(powers, y)
-        residual = y - fit @ powers
-        covariance = np.linalg.pinv(normal) * (residual @ residual) / (len(y) - len(fit))
-        found.value[strip] = from_unit @ fit
-        found.error[strip] = np.sqrt(np.diagonal(from_unit @ covariance @ from_unit.T))
-    return found
+    residual = y - fit @ powers
+    covariance = np.linalg.pinv(normal) * (residual @ residual) / (len(y) - len(fit))
+    return from_unit @ fit, np.sqrt(np.diagonal(from_unit @ covariance @ from_unit.T))
 
 
 def _least_squares(powers: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -136,12 +143,17 @@ def balance(
     q_sum: FloatArray, channel: NDArray[np.int8], coefficients: FloatArray, fitted_window_ns: Window
 ) -> FloatArray:
     """Value (h,) of each channel's polynomial, (16, k); beyond the fitted window that of its end [ns]."""
-    q = np.clip(q_sum, *fitted_window_ns)
-    value = np.zeros(len(q))
-    for column in coefficients.T[::-1]:
-        value *= q
-        value += column[channel]
-    return value
+
+    def part(rows: slice) -> FloatArray:
+        q, of_strip = np.clip(q_sum[rows], *fitted_window_ns), channel[rows]
+        value = np.zeros(len(q))
+        for column in coefficients.T[::-1]:
+            value *= q
+            value += column[of_strip]
+        return value
+
+    starts = range(0, max(len(q_sum), 1), PART)
+    return np.concatenate(each(lambda start: part(slice(start, start + PART)), starts))
 
 
 def _unit_to_ns(settings: FrontBack) -> FloatArray:

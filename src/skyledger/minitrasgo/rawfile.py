@@ -8,9 +8,10 @@ with the same result where both can read a line. A file is read in blocks: memor
 import gzip
 import re
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -22,10 +23,11 @@ from skyledger.errors import FormatError
 from skyledger.minitrasgo.detector import CHANNELS, PLANES, STRIPS, BoolArray, IntArray, channel, topology
 from skyledger.minitrasgo.rawfile_layouts import LAYOUTS, Bytes
 from skyledger.minitrasgo.rawfile_lines import LONGEST_LINE, Event, read_line
+from skyledger.threads import THREADS, each
 
 Values = NDArray[np.float32]
 
-BLOCK_BYTES = 1 << 19  # with what is made of it fits the processor's cache
+BLOCK_BYTES = 1 << 21  # so long that a thread seldom asks for the interpreter
 KEPT_REJECTS = 1000
 KEPT_TEXT = 2000
 KINDS = ("t_front", "t_back", "q_front", "q_back")
@@ -47,6 +49,10 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.line)
+
+    def part(self, first: int, end: int) -> "Events":
+        """Events from one number to another (excluded): views, no copies."""
+        return Events(*(getattr(self, field.name)[first:end] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +181,11 @@ class _Tally:
 def _parse(file: IO[bytes], name: str) -> RawFile:
     # What a block needs is given back after it. The C library hands such pieces to the system, and gets them anew as
     # empty pages, until it has seen a larger one: half of the reading time of a fresh process.
-    np.empty(8 * BLOCK_BYTES, np.uint8)
+    np.empty(31 << 20, np.uint8)
     tally = _Tally()
     parts = [_part([])]
-    for block in _blocks(file):
-        parts += _read_block(block, tally)
+    for decoded in _decode_ahead(_blocks(file)):
+        parts += _finish(decoded, tally)
     time_s = np.concatenate([part.time_s for part in parts])
     trigger = np.concatenate([part.trigger for part in parts])
     counts = {str(kind): int(np.count_nonzero(trigger == kind)) for kind in (COINCIDENCE, SELF_TRIGGER)}
@@ -202,8 +208,20 @@ def _parse(file: IO[bytes], name: str) -> RawFile:
     )
 
 
+def _decode_ahead(blocks: Iterator[Bytes]) -> Iterator["_Decoded"]:
+    """Decode blocks in two threads, and give them in order: numpy lets go of the interpreter while it works."""
+    waiting: deque[Future[_Decoded]] = deque()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for block in blocks:
+            waiting.append(pool.submit(_decode, block))
+            if len(waiting) > 2 * THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def _blocks(file: IO[bytes]) -> Iterator[Bytes]:
-    """The file in pieces of whole lines, each valid until the next; a last line without end gets one."""
+    """The file in pieces of whole lines; a last line without end gets one."""
     buffer = bytearray(BLOCK_BYTES + 1)
     content = memoryview(buffer)
     used = 0
@@ -211,24 +229,32 @@ def _blocks(file: IO[bytes]) -> Iterator[Bytes]:
         used += n_read
         end = buffer.rfind(b"\n", used - n_read, used) + 1
         if end:
-            yield np.frombuffer(buffer, np.uint8, end)
+            yield np.frombuffer(buffer, np.uint8, end).copy()
             content[: used - end] = content[end:used]
             used -= end
         elif used == BLOCK_BYTES:
             used = LONGEST_LINE + 1  # no event is that long: its beginning says what it is
     if used:
         buffer[used] = ord("\n")
-        yield np.frombuffer(buffer, np.uint8, used + 1)
+        yield np.frombuffer(buffer, np.uint8, used + 1).copy()
 
 
-def _read_block(block: Bytes, tally: _Tally) -> list[_Part]:
+class _Decoded(NamedTuple):
+    """A block after the fast path. Lines are numbered from 0."""
+
+    lines: int
+    parts: list[_Part]
+    formats: set[str]
+    careful: list[tuple[int, bytes]]  # lines that are to be read with care
+
+
+def _decode(block: Bytes) -> _Decoded:
     ends = np.flatnonzero(block == ord("\n"))
     starts = np.append(0, ends[:-1] + 1)
     lengths = ends - starts - (block[ends - 1] == ord("\r"))
-    numbers = np.arange(tally.lines + 1, tally.lines + 1 + len(ends))
-    tally.lines += len(ends)
+    numbers = np.arange(len(ends))
     open_lines = np.ones(len(ends), dtype=bool)
-    parts = []
+    parts, formats = [], set()
     for layout in LAYOUTS:
         index = np.flatnonzero(lengths == layout.length)
         if not len(index):
@@ -237,16 +263,24 @@ def _read_block(block: Bytes, tally: _Tally) -> list[_Part]:
         decoded = layout.decode(windows[starts[index]])
         taken = decoded.taken
         if taken.any():
-            tally.formats.add(layout.name)
+            formats.add(layout.name)
         open_lines[index[taken]] = False
         values = np.ascontiguousarray(decoded.values.transpose(0, 2, 1))
         whole = _Part(numbers[index], decoded.time_s, decoded.trigger.astype(np.int64), values)
         parts.append(whole if taken.all() else whole.only(taken))
-    careful = []
-    for i in np.flatnonzero(open_lines).tolist():
-        line = block[starts[i] : ends[i]].tobytes()
-        careful += [(int(numbers[i]), event) for event in tally.read_carefully(int(numbers[i]), line)]
-    return _in_order([*parts, _part(careful)])
+    careful = [(i, block[starts[i] : ends[i]].tobytes()) for i in np.flatnonzero(open_lines).tolist()]
+    return _Decoded(len(ends), parts, formats, careful)
+
+
+def _finish(decoded: _Decoded, tally: _Tally) -> list[_Part]:
+    """Events of a block in the order of their lines, numbered as in the file."""
+    first = tally.lines + 1
+    tally.lines += decoded.lines
+    tally.formats |= decoded.formats
+    careful = [
+        (first + i, event) for i, line in decoded.careful for event in tally.read_carefully(first + i, line)
+    ]
+    return _in_order([*(part._replace(line=part.line + first) for part in decoded.parts), _part(careful)])
 
 
 def _part(events: list[tuple[int, Event]]) -> _Part:
@@ -276,7 +310,21 @@ def _in_order(parts: list[_Part]) -> list[_Part]:
 
 
 def _events(parts: list[_Part], trigger: int) -> Events:
-    chosen = [part if (of_type := part.trigger == trigger).all() else part.only(of_type) for part in parts]
-    line = np.concatenate([part.line for part in chosen])
-    values = (np.concatenate([part.values[k] for part in chosen]) for k in range(len(KINDS)))
-    return Events(line.astype(np.int32), np.concatenate([part.time_s for part in chosen]), *values)
+    chosen = [part.trigger == trigger for part in parts]
+    ends = np.cumsum([np.count_nonzero(of_type) for of_type in chosen]).tolist()
+
+    def values(kind: int) -> Values:
+        """Written where they belong at once: this is most of what the events take."""
+        found = np.empty((ends[-1], CHANNELS), np.float32)
+        for part, of_type, start, end in zip(parts, chosen, [0, *ends], ends, strict=False):
+            if end - start == len(of_type):
+                found[start:end] = part.values[kind]
+            else:
+                np.compress(of_type, part.values[kind], axis=0, out=found[start:end])
+        return found
+
+    line, time_s = (
+        np.concatenate([getattr(part, name)[of_type] for part, of_type in zip(parts, chosen, strict=True)])
+        for name in ("line", "time_s")
+    )
+    return Events(line.astype(np.int32), time_s, *each(values, range(len(KINDS))))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skyledger.minitrasgo.accumulate import Minutes, accumulate
 from skyledger.minitrasgo.calibrate import Calibrated, Calibration, calibrate
-from skyledger.minitrasgo.clean import Cleaned, clean
+from skyledger.minitrasgo.clean import PART, Cleaned, Hits, clean
 from skyledger.minitrasgo.efficiency import Efficiencies, efficiencies
 from skyledger.minitrasgo.histograms import Histograms, histograms
 from skyledger.minitrasgo.planes import Planes, build_planes
@@ -21,6 +21,7 @@ from skyledger.minitrasgo.region import label, region_names
 from skyledger.minitrasgo.stations import Recipe
 from skyledger.minitrasgo.track import Tracks, fit
 from skyledger.stopwatch import Stopwatch
+from skyledger.threads import each, joined, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,18 @@ def reduce(raw: RawFile, recipe: Recipe, last_good: Calibration | None = None) -
     watch.lap("clean")
     calibrated = calibrate(cleaned, settings, run.plane_z_mm, last_good)
     watch.lap("calibrate")
-    planes = build_planes(calibrated.hits, len(events), settings.planes)
-    watch.lap("planes")
-    tracks = fit(planes, run.plane_z_mm, settings.track)
+    starts = range(0, max(len(events), 1), PART)  # from here on events do not depend on each other
+    ends = [min(start + PART, len(events)) for start in starts]
+    parts = each(lambda span: _tracks(calibrated.hits, *span, recipe), zip(starts, ends, strict=True))
+    planes, tracks, flags, region = (joined(column) for column in zip(*parts, strict=True))
     watch.lap("track")
-    flags = quality(planes, tracks, settings.quality)
-    region = label(
-        np.degrees(tracks.theta_rad), np.degrees(tracks.phi_rad), run.phi_north_deg, settings.region
-    )
-    watch.lap("quality and region")
     tracked = np.where(np.isnan(tracks.theta_rad), 0, planes.list_topology).astype(np.int16)
     minutes = accumulate(events.time_s, tracked, region, flags == 0, settings.accumulate)
     watch.lap("minutes")
-    found = efficiencies(planes, run.plane_z_mm, run.triggers, settings.efficiency)
-    shown = histograms(calibrated.hits, tracks.theta_rad, tracks.phi_rad)
+    found, shown = together(
+        lambda: efficiencies(planes, run.plane_z_mm, run.triggers, settings.efficiency),
+        lambda: histograms(calibrated.hits, tracks.theta_rad, tracks.phi_rad),
+    )
     watch.lap("efficiencies")
     return Reduced(
         raw=raw,
@@ -108,3 +107,15 @@ def reduce(raw: RawFile, recipe: Recipe, last_good: Calibration | None = None) -
         histograms=shown,
         seconds=watch.seconds,
     )
+
+
+def _tracks(
+    hits: Hits, first: int, end: int, recipe: Recipe
+) -> tuple[Planes, Tracks, NDArray[np.uint16], NDArray[np.int8]]:
+    """Planes, tracks, quality and region of the events from one number to another (excluded)."""
+    run, settings = recipe.run, recipe.settings
+    planes = build_planes(hits.of_events(first, end), end - first, settings.planes)
+    tracks = fit(planes, run.plane_z_mm, settings.track)
+    flags = quality(planes, tracks, settings.quality)
+    theta_deg, phi_deg = np.degrees(tracks.theta_rad), np.degrees(tracks.phi_rad)
+    return planes, tracks, flags, label(theta_deg, phi_deg, run.phi_north_deg, settings.region)

@@ -20,6 +20,7 @@ from skyledger.minitrasgo.detector import (
 )
 from skyledger.minitrasgo.pedestals import Estimate, unknown
 from skyledger.minitrasgo.reduction import TimeSum
+from skyledger.threads import each
 
 PLANE_PAIRS = tuple((a, b) for a in range(PLANES) for b in range(a + 1, PLANES))
 MIN_PLANES = 3
@@ -96,32 +97,40 @@ def flight_time_ns(dx_mm: FloatArray, dy_mm: FloatArray, dz_mm: float) -> FloatA
 
 def strip_pairs(leading: Leading, z_mm: FloatArray, settings: TimeSum) -> StripPairs:
     """Time differences of all pairs of strips that have enough entries around their median."""
-    y_mm = STRIP_CENTRE_MM.ravel()
-    found: list[tuple[int, int, int, float, float, float]] = []
-    for a, b in PLANE_PAIRS:
-        both = (leading.channel[:, a] >= 0) & (leading.channel[:, b] >= 0)
-        upper, lower = leading.channel[both, a].astype(np.int64), leading.channel[both, b].astype(np.int64)
-        flight = flight_time_ns(
-            SIGNAL_MM_PER_NS * (leading.t_dif[both, b] - leading.t_dif[both, a]),
-            y_mm[lower] - y_mm[upper],
-            z_mm[b] - z_mm[a],
-        )
-        delta = leading.t_sum[both, b] - leading.t_sum[both, a] - flight
-        pair = (upper * CHANNELS + lower).astype(np.uint8)  # 0 to 255, which sorts in one pass
-        order = np.argsort(pair, kind="stable")
-        codes, starts = np.unique(pair[order], return_index=True)
-        for code, values in zip(codes.tolist(), np.split(delta[order], starts)[1:], strict=True):
-            ordered = np.sort(values)
-            core = ordered[np.abs(ordered - np.median(ordered)) <= settings.pair_window_ns]
-            cut = int(settings.trimmed_share * len(core))
-            if len(core) < settings.min_pair_entries:
-                continue
-            kept = core[cut : len(core) - cut]
-            found.append((
-                *divmod(code, CHANNELS), len(kept), float(kept.mean()), float(kept.std()), float(core.std())
-            ))  # fmt: skip
+    of_planes = each(lambda planes: _pairs_of(leading, *planes, z_mm, settings), PLANE_PAIRS)
+    found = [pair for pairs in of_planes for pair in pairs]
     table = np.array(found, dtype=np.float64).reshape(-1, len(StripPairs._fields)).T
     return StripPairs(*(column.astype(np.int64) for column in table[:3]), *table[3:])
+
+
+def _pairs_of(
+    leading: Leading, a: int, b: int, z_mm: FloatArray, settings: TimeSum
+) -> list[tuple[int, int, int, float, float, float]]:
+    """Rows of StripPairs for two planes (from 0)."""
+    y_mm = STRIP_CENTRE_MM.ravel()
+    both = (leading.channel[:, a] >= 0) & (leading.channel[:, b] >= 0)
+    upper, lower = leading.channel[both, a].astype(np.int64), leading.channel[both, b].astype(np.int64)
+    flight = flight_time_ns(
+        SIGNAL_MM_PER_NS * (leading.t_dif[both, b] - leading.t_dif[both, a]),
+        y_mm[lower] - y_mm[upper],
+        z_mm[b] - z_mm[a],
+    )
+    delta = leading.t_sum[both, b] - leading.t_sum[both, a] - flight
+    pair = (upper * CHANNELS + lower).astype(np.uint8)  # 0 to 255, which sorts in one pass
+    order = np.argsort(pair, kind="stable")
+    codes, starts = np.unique(pair[order], return_index=True)
+    found = []
+    for code, values in zip(codes.tolist(), np.split(delta[order], starts)[1:], strict=True):
+        ordered = np.sort(values)
+        core = ordered[np.abs(ordered - np.median(ordered)) <= settings.pair_window_ns]
+        cut = int(settings.trimmed_share * len(core))
+        if len(core) < settings.min_pair_entries:
+            continue
+        kept = core[cut : len(core) - cut]
+        found.append((
+            *divmod(code, CHANNELS), len(kept), float(kept.mean()), float(kept.std()), float(core.std())
+        ))  # fmt: skip
+    return found
 
 
 def solve(pairs: StripPairs, planes_per_event: float = 2.0) -> Estimate:
