@@ -282,7 +282,7 @@ def test_weakness_16_a_dead_strip_costs_its_strip_and_not_the_file(store):
     store.deliver(world, TEN, LONG_S)
     written = store.deliver(world, TEN + timedelta(minutes=15), LONG_S)
     store.make()
-    assert statuses(store)[1] == (written.path.stem, "incomplete", None)
+    assert statuses(store)[1] == (written.path.stem, "own", None)
     origins = dict(
         store.query(
             "SELECT 10 * plane + strip, t_dif_offset_origin FROM calibration_strip JOIN calibration USING (file_id) "

@@ -74,16 +74,17 @@ class Calibration:
 
     @property
     def own(self) -> bool:
-        """Every strip has pedestals and offsets of this file."""
+        """Every strip that has hits has pedestals and offsets of this file."""
         return self._all_from(Origin.OWN)
 
     @property
     def complete(self) -> bool:
-        """Every strip has pedestals and offsets, of this file or the last good ones."""
+        """Every strip that has hits has pedestals and offsets, of this file or the last good ones."""
         return self._all_from(Origin.OWN, Origin.LAST_GOOD)
 
     def _all_from(self, *origins: Origin) -> bool:
-        return all(origin in origins for name in NEEDED for origin in self.origin[name])
+        alive = np.flatnonzero(self.hits)  # a dead strip has nothing to be calibrated
+        return len(alive) > 0 and all(self.origin[name][strip] in origins for name in NEEDED for strip in alive)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from skyledger.minitrasgo.calibrations import calibration_digest
-from skyledger.minitrasgo.detector import PLANES, topology_counts
+from skyledger.minitrasgo.detector import PLANES, STRIPS, topology_counts
 from skyledger.minitrasgo.planes import strip_patterns
 from skyledger.minitrasgo.reduce import Reduced
 from skyledger.minitrasgo.registry import RawFileRow
@@ -73,6 +73,8 @@ def notes(reduced: Reduced, file: RawFileRow, borrowed_from: str | None) -> list
         found.append(f"too few hits for a calibration of its own: gaps are filled by that of {borrowed_from}")
     if not calibration.complete:
         found.append("the calibration has gaps that no earlier file fills: see calibration_strip")
+    if dead := [f"P{c // STRIPS + 1}s{c % STRIPS + 1}" for c in np.flatnonzero(calibration.hits == 0)]:
+        found.append(f"no hit with all four values in {', '.join(dead)}")
     if not reduced.recipe.run_in_force:
         found.append(
             f"no row of the run dictionary holds on that day: conf {reduced.recipe.run.conf:g} was used"
