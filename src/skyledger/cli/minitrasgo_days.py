@@ -160,6 +160,7 @@ def _lines(day: "DayRecord") -> Iterator[str]:
         )
     for file in day.report["unused"]:
         yield f"{file['file']}: {file['state']}, not used: {file['message'] or 'no reason given'}"
+    yield from day.report["jumps"]
     yield from day.report["notes"]
 
 

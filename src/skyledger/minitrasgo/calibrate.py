@@ -84,7 +84,9 @@ class Calibration:
 
     def _all_from(self, *origins: Origin) -> bool:
         alive = np.flatnonzero(self.hits)  # a dead strip has nothing to be calibrated
-        return len(alive) > 0 and all(self.origin[name][strip] in origins for name in NEEDED for strip in alive)
+        return len(alive) > 0 and all(
+            self.origin[name][strip] in origins for name in NEEDED for strip in alive
+        )
 
 
 @dataclass(frozen=True, slots=True)

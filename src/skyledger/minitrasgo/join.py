@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from skyledger import ledger
 from skyledger.errors import SkyledgerError
 from skyledger.ledger import Item, Mode, Outcome, State
+from skyledger.minitrasgo.continuity import jumps
 from skyledger.minitrasgo.events import remove
 from skyledger.minitrasgo.plan import JOIN_DIGEST, RATES, plan_days, statement
 from skyledger.minitrasgo.registry import files_between
@@ -252,6 +253,7 @@ class _Joiner:
                     "files": [_told(file) for file in files],
                     "unused": unused,
                     "waiting": waiting,
+                    "jumps": jumps(session, self.station, self.day),
                     "rejected": _added(file.report["rejected"] for file in begun),
                     "topologies": {
                         step: _added(file.report["topologies"][step] for file in files)

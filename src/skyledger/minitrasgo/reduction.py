@@ -109,6 +109,17 @@ class CrossTalk(_Limits):
     pedestal_sigmas: Positive
 
 
+class Continuity(_Limits):
+    """How far a file's calibration may lie from the median of those before it, before the day says so."""
+
+    min_files: Annotated[
+        int, Field(ge=3, description="with fewer before it there is nothing to compare with")
+    ]
+    max_files: Annotated[int, Field(ge=3, description="that are compared with, the nearest ones")]
+    pedestal_max_ns: Positive
+    offset_max_ns: Positive
+
+
 class Planes(_Limits):
     """C14-C15: planes out of strips."""
 
@@ -223,6 +234,7 @@ class Reduction(Model):
     front_back: FrontBack
     time_sum: TimeSum
     cross_talk: CrossTalk
+    continuity: Continuity
     planes: Planes
     track: Track
     quality: Quality
