@@ -10,7 +10,8 @@ running, and `close` as stored, partial, empty or failed: in the transaction tha
 Whatever kills a run in between leaves it running, and the next plan takes it up as interrupted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -21,7 +22,9 @@ import pyarrow as pa
 
 from skyledger import __version__
 from skyledger.config import SQL_DIR
+from skyledger.errors import SkyledgerError
 from skyledger.warehouse import Session
+from skyledger.wire import ConnectionLost
 
 
 class State(StrEnum):
@@ -281,6 +284,40 @@ def close(
     parameters = {"dataset": dataset, "config_digest": config_digest, "code_version": __version__}
     for name in ("close_run_record", "close_ledger"):
         session.execute(_statement(name), parameters)
+
+
+@contextmanager
+def attempt(
+    session: Session,
+    dataset: str,
+    item: Item,
+    *,
+    run_id: str,
+    config_digest: str,
+    failed: Callable[[SkyledgerError], None] = lambda error: None,
+) -> Iterator[None]:
+    """One attempt at a partition: opened before the block, which closes it; closed as failed when the block raises.
+
+    `failed` does what else belongs to a failure, in the transaction that notes it. The error goes on.
+    """
+    key = (item.member, item.partition_key)
+    open_attempts(session, dataset, [(*key, item.reason)], run_id=run_id)
+    try:
+        yield
+    except ConnectionLost:
+        raise  # nothing can be recorded any more; the next run finds the attempt interrupted
+    except SkyledgerError as error:
+
+        def note(error: SkyledgerError = error) -> None:
+            failed(error)
+            outcome = Outcome(*key, State.FAILED, message=str(error))
+            close(session, dataset, [outcome], [item], config_digest=config_digest)
+
+        try:
+            session.commit(note)
+        except ConnectionLost:
+            raise error from None  # the session died of it
+        raise
 
 
 def replace_rejected(session: Session, dataset: str, rejected: pa.Table) -> None:

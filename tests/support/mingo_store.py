@@ -1,6 +1,7 @@
 """miniTRASGO stations with a database and a raw store: files of a muon world go in, days come out."""
 
 import hashlib
+import json
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -16,12 +17,14 @@ from skyledger import migrations
 from skyledger.connections import Connection
 from skyledger.ledger import Mode, Plan
 from skyledger.minitrasgo import registry
+from skyledger.minitrasgo.calibrations import calibration_as_dict
 from skyledger.minitrasgo.join import DaySummary, join_day
 from skyledger.minitrasgo.plan import plan_days, plan_files
 from skyledger.minitrasgo.reduce_file import FileSummary, reduce_file
 from skyledger.minitrasgo.stations import MingoStation, load_station
 from skyledger.minitrasgo.store import COUNTS, MINUTES, FileProduct, PlaneCounts, store_file
 from skyledger.warehouse import Session, Warehouse
+from tests.support.minitrasgo import made_calibration
 
 DAY = date(2025, 3, 10)
 LATER = datetime(2025, 3, 12, tzinfo=UTC)  # both days are over
@@ -226,9 +229,9 @@ def _registered(session: Session, station: str, basename: str, sha256: str, begi
     )
     session.execute(
         "INSERT INTO calibration (file_id, station, basename, sha256, config_digest, run_hash, hits, status, "
-        "strip_pairs, own) VALUES (%s, %s, %s, %s, '0', '0', 0, 'own', 0, '{}') "
+        "strip_pairs, own) VALUES (%s, %s, %s, %s, '0', '0', 0, 'own', 0, %s) "
         "ON DUPLICATE KEY UPDATE sha256 = VALUES(sha256)",
-        (number, station, basename, sha256),
+        (number, station, basename, sha256, json.dumps(calibration_as_dict(made_calibration()))),
     )
     return int(number)
 

@@ -23,7 +23,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyledger import ledger
-from skyledger.errors import SkyledgerError
 from skyledger.ledger import Item, Mode, Outcome, State
 from skyledger.minitrasgo.continuity import jumps
 from skyledger.minitrasgo.events import remove
@@ -41,7 +40,6 @@ from skyledger.minitrasgo.store import (
     put,
 )
 from skyledger.warehouse import Session, UpsertCounts, Warehouse
-from skyledger.wire import ConnectionLost
 
 log = logging.getLogger(__name__)
 
@@ -145,25 +143,16 @@ class _Joiner:
     summary: DaySummary
 
     def run(self, run_id: str) -> None:
-        item, session = self.item, self.session
-        key = (item.member, item.partition_key)
-        ledger.open_attempts(session, RATES, [(*key, item.reason)], run_id=run_id)
-        try:
+        with ledger.attempt(self.session, RATES, self.item, run_id=run_id, config_digest=JOIN_DIGEST):
             self._withdraw_events()
-            session.commit(self._store)
-        except ConnectionLost:
-            raise  # nothing can be recorded any more; the next run finds the attempt interrupted
-        except SkyledgerError as error:
-            failed = [Outcome(*key, State.FAILED, message=str(error))]
-            try:
-                session.commit(
-                    lambda: ledger.close(session, RATES, failed, [item], config_digest=JOIN_DIGEST)
-                )
-            except ConnectionLost:
-                raise error from None  # the session died of it
-            raise
+            self.session.commit(self._store)
         summary = self.summary
-        log.info("%s %s: %s", *key, summary.message or f"complete, {summary.minutes} minutes")
+        log.info(
+            "%s %s: %s",
+            self.item.member,
+            self.item.partition_key,
+            summary.message or f"complete, {summary.minutes} minutes",
+        )
 
     def _withdraw_events(self) -> None:
         """Remove the event tables of files that are not to be used any more: before their rows, which name them."""

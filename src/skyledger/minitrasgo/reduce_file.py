@@ -29,7 +29,6 @@ from skyledger.minitrasgo.registry import RawFileRow, file_row, note_run
 from skyledger.minitrasgo.stations import MingoStation, recipe
 from skyledger.minitrasgo.store import SHORTEST_LIVE_S, days_of, file_id, forget_files, store_file
 from skyledger.warehouse import Session, UpsertCounts, Warehouse
-from skyledger.wire import ConnectionLost
 
 log = logging.getLogger(__name__)
 
@@ -132,20 +131,12 @@ class _Reducer:
     summary: FileSummary
 
     def run(self, run_id: str) -> None:
-        session, item = self.session, self.item
-        key = (item.member, item.partition_key)
-        ledger.open_attempts(session, EVENTS, [(*key, item.reason)], run_id=run_id)
-        try:
+        digest = recipe(self.station, self.file.begin).digest
+        with ledger.attempt(
+            self.session, EVENTS, self.item, run_id=run_id, config_digest=digest, failed=self._failed
+        ):
             self._reduce()
-        except ConnectionLost:
-            raise  # nothing can be recorded any more; the next run finds the attempt interrupted
-        except SkyledgerError as error:
-            try:
-                self._fail(error)
-            except ConnectionLost:
-                raise error from None  # the session died of it
-            raise
-        log.info("%s %s: %s", *key, self.summary.message or "complete")
+        log.info("%s %s: %s", self.file.station, self.file.basename, self.summary.message or "complete")
 
     def _reduce(self) -> None:
         wanted = recipe(self.station, self.file.begin)
@@ -216,20 +207,11 @@ class _Reducer:
         summary.efficiencies = {plane.plane: plane.telescope for plane in product.planes}
         summary.events_path = str(path)
 
-    def _fail(self, error: SkyledgerError) -> None:
-        """Write the failure down; a file whose content is to blame is put aside."""
-        failed = [Outcome(self.item.member, self.item.partition_key, State.FAILED, message=str(error))]
-        digest = recipe(self.station, self.file.begin).digest
-        unusable = isinstance(error, FormatError)
-        if unusable:
+    def _failed(self, error: SkyledgerError) -> None:
+        """Put a file aside whose content is to blame. Inside a transaction."""
+        if isinstance(error, FormatError):
             self._remove_events(None)
-
-        def close() -> None:
-            if unusable:
-                self._put_aside(str(error))
-            ledger.close(self.session, EVENTS, failed, [self.item], config_digest=digest)
-
-        self.session.commit(close)
+            self._put_aside(str(error))
 
     def _put_aside(self, why: str) -> None:
         """Keep the file, use it no more. Inside a transaction."""

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from skyledger import ledger
-from skyledger.errors import SkyledgerError, StorageError
+from skyledger.errors import StorageError
 from skyledger.ledger import Item, Mode, Outcome, State
 from skyledger.warehouse import Session, UpsertCounts, Warehouse
 from skyledger.weather import netcdf
@@ -31,7 +31,6 @@ from skyledger.weather.register import RawFile, files_of_day
 from skyledger.weather.stations import ColumnMap, Station
 from skyledger.weather.store import DayRecord, content_digest, read_day, store_bins
 from skyledger.weather.toa5 import LoggerFile, RejectedLine
-from skyledger.wire import ConnectionLost
 
 log = logging.getLogger(__name__)
 
@@ -116,23 +115,11 @@ def _make(
     run_id: str,
     now: datetime,
 ) -> None:
-    ledger.open_attempts(session, DATASET, [(item.member, item.partition_key, item.reason)], run_id=run_id)
-    try:
+    with ledger.attempt(session, DATASET, item, run_id=run_id, config_digest=made_by.digest):
         raw = files_of_day(session, made_by.station.station, logger_days(made_by, day))
         files = [_read(data_root, file, made_by.columns) for file in raw]
         made = process_day(made_by, day, files)
         _store(session, made_by, made, raw, files, item, summary, data_root, now)
-    except ConnectionLost:
-        raise  # nothing can be recorded any more; the next run finds the attempt interrupted
-    except SkyledgerError as error:
-        failed = [Outcome(item.member, item.partition_key, State.FAILED, message=str(error))]
-        try:
-            session.commit(
-                lambda: ledger.close(session, DATASET, failed, [item], config_digest=made_by.digest)
-            )
-        except ConnectionLost:
-            raise error from None  # the session died of it
-        raise
 
 
 def _read(data_root: Path, file: RawFile, columns: ColumnMap) -> LoggerFile:
