@@ -18,7 +18,7 @@ for the rest.
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import Param, dag
+from airflow.sdk import Param, dag, get_current_context, task
 
 from flows import minitrasgo
 from flows.defaults import MINITRASGO_SSH_POOL, alerts
@@ -26,7 +26,7 @@ from flows.forms import day_fields
 from operators.rsync_station import RsyncStationOperator
 
 FORM = {
-    **day_fields(empty=None),
+    **day_fields(empty="not allowed: history is brought on purpose"),
     "station": Param(
         minitrasgo.STATIONS[0], type="string", enum=minitrasgo.STATIONS, title="Station", section="What"
     ),
@@ -79,6 +79,11 @@ FORM = {
     ),
 )
 def minitrasgo_history_reprocess():
+    @task
+    def check_form():
+        # not by a form field without default: Airflow then fails to end such a run
+        return minitrasgo.days_of_form(get_current_context())
+
     bring = RsyncStationOperator(
         task_id="bring_files",
         station="{{ params.station }}",
@@ -91,7 +96,7 @@ def minitrasgo_history_reprocess():
         pool=MINITRASGO_SSH_POOL,
         execution_timeout=timedelta(hours=6),
     )
-    bring >> minitrasgo.reduce_and_join(minitrasgo.files_of_history)
+    check_form() >> bring >> minitrasgo.reduce_and_join(minitrasgo.files_of_history)
 
 
 minitrasgo_history_reprocess()

@@ -3,15 +3,15 @@
 from airflow.sdk import Param
 
 
-def day_fields(clock: str = "UTC", empty: str | None = "the run's own day") -> dict[str, Param]:
-    """`first_day` and `last_day`: days by `clock`; `empty` says what no entry means, None that there must be one."""
-    optional = {"default": None, "type": ["null", "string"]}
+def day_fields(clock: str = "UTC", empty: str = "the run's own day") -> dict[str, Param]:
+    """`first_day` and `last_day`: days by `clock`; `empty` says what no entry means."""
     return {
         name: Param(
-            **(optional if empty else {"type": "string"}),
+            None,
+            type=["null", "string"],
             format="date",
             title=title,
-            description_md=f"{clock}, {included}." + (f" Empty: {empty}." if empty else ""),
+            description_md=f"{clock}, {included}. Empty: {empty}.",
             section="Which days",
         )
         for name, title, included in (

@@ -10,9 +10,10 @@ from airflow.sdk import TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flows.assets import MINITRASGO_RATES, MINITRASGO_RAW_FILES
-from flows.days import ONE_DAY, day_key, parse_day, split_key
+from flows.days import ONE_DAY, day_key, day_range, parse_day, split_key
 from flows.defaults import MINITRASGO_REDUCE_POOL
 from hooks.warehouse import WarehouseHook
+from skyledger.errors import PermanentError
 from skyledger.minitrasgo.stations import load_station, stations
 
 if TYPE_CHECKING:
@@ -119,6 +120,17 @@ def files_of_history(context: Any) -> list[dict[str, str]]:
     if params["order"] == "newest":
         todo.reverse()
     return [] if params["dry_run"] else _at_most(todo, params["max_files"])
+
+
+def days_of_form(context: Any) -> list[str]:
+    """First and last day of the form; raises PermanentError when one is missing."""
+    first, last = (context["params"][name] for name in ("first_day", "last_day"))
+    if not first or not last:
+        raise PermanentError(
+            "first_day and last_day are needed: which days of the past are to be made again?"
+        )
+    days = day_range(parse_day(first, "first_day"), parse_day(last, "last_day"))
+    return [days[0].isoformat(), days[-1].isoformat()]
 
 
 def reduce_one(station: str, basename: str, context: Any) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def runnable(dag, monkeypatch):
         else:
             monkeypatch.setattr(task, "retries", 0)
     # the whole form each time: in one process, dag.test() leaves the values of a run in the DAG
-    empty_form = {name: dag.params[name] for name in dag.params if dag.params.get_param(name).has_value}
+    empty_form = {name: dag.params[name] for name in dag.params}
 
     def start(**form):
         return dag.test(logical_date=None, run_conf=empty_form | form)

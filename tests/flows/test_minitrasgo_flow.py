@@ -210,6 +210,12 @@ def test_the_budget_of_a_replay_is_kept_and_the_newest_files_come_first(network,
     assert list(report(ended)) == [files[-1].path.stem]
 
 
+def test_a_replay_without_days_fails_before_anything_is_brought(network, replay):
+    ended = replay(station="MINGO01", source="station", dry_run=False)
+    assert ended.state == "failed"
+    assert task_states(ended)["bring_files", -1] == "upstream_failed"
+
+
 def test_a_new_station_needs_a_file_and_a_connection_and_nothing_else(network, monkeypatch, tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
     block = page.split("# include/config/minitrasgo/stations/mingo05.yaml")[1].split("```")[0]
