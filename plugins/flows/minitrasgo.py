@@ -13,6 +13,7 @@ from flows.assets import MINITRASGO_RATES, MINITRASGO_RAW_FILES
 from flows.days import ONE_DAY, day_key, day_range, parse_day, split_key
 from flows.defaults import MINITRASGO_REDUCE_POOL
 from hooks.warehouse import WarehouseHook
+from operators.rsync_station import MINITRASGO_DB
 from skyledger.errors import PermanentError
 from skyledger.minitrasgo.stations import load_station, stations
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MINITRASGO_DB = "minitrasgo_db"
 STATIONS = sorted(stations())
 FILES_PER_RUN = 500  # mapped tasks of one run; Airflow allows 1024
 FIRST_DAY = date(2000, 1, 1)  # before all files: simulated ones begin here
