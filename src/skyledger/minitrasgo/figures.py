@@ -1,6 +1,7 @@
 """What came of a file, in figures: for the terminal, and for whoever compares."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from skyledger.errors import FormatError
 from skyledger.minitrasgo import rawfile
 from skyledger.minitrasgo.calibrate import Calibration
 from skyledger.minitrasgo.detector import by_plane, topology_counts
-from skyledger.minitrasgo.names import parse_name
+from skyledger.minitrasgo.names import FileName, parse_name
 from skyledger.minitrasgo.reduce import Reduced, reduce
 from skyledger.minitrasgo.stations import Recipe, Run, recipe, stations
 from skyledger.stopwatch import Stopwatch
@@ -41,7 +42,7 @@ def reduce_paths(
 
 
 def _reduce(path: Path, z_mm: Sequence[float] | None, last_good: Mapping[str, Calibration]) -> Reduced:
-    chosen, watch = _recipe(path.name, z_mm), Stopwatch()
+    chosen, watch = _recipe(_named(path), z_mm), Stopwatch()
     raw = rawfile.read(path)
     watch.lap("parse")
     reduced = reduce(raw, chosen, last_good.get(chosen.digest))
@@ -51,13 +52,16 @@ def _reduce(path: Path, z_mm: Sequence[float] | None, last_good: Mapping[str, Ca
 def _start(path: Path) -> str:
     """Files of unknown name come last, where they are told."""
     try:
-        return parse_name(path.name).start.isoformat()
+        return _named(path).start.isoformat()
     except FormatError:
         return "9999"
 
 
-def _recipe(name: str, z_mm: Sequence[float] | None) -> Recipe:
-    named = parse_name(name)
+def _named(path: Path) -> FileName:
+    return parse_name(re.sub(r"\.dat\.gz$", ".dat", path.name))  # as people pack a file to pass it on
+
+
+def _recipe(named: FileName, z_mm: Sequence[float] | None) -> Recipe:
     known = list(stations().values())
     station = next((station for station in known if station.number == named.station_number), known[0])
     found = recipe(station, named.start)

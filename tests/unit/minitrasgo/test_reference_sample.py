@@ -4,6 +4,7 @@ The fixture holds the strips with all four values of that file, in units of 0.00
 True efficiencies: 0.9521, 0.9404, 0.9494, 0.9327. Heights of the planes: 0, 145, 290, 435 mm.
 """
 
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,3 +134,18 @@ def test_a_file_that_cannot_be_used_is_told_and_the_others_are_shown(tmp_path):
     (result,) = reduce_paths([tmp_path / f"{NAME}.dat"])
     assert isinstance(result, FormatError)
     assert "0 lines" in str(result)
+
+
+def test_a_packed_file_is_reduced_like_a_plain_one(tmp_path):
+    from skyledger.minitrasgo.figures import figures, reduce_paths
+
+    tiny = (Path(__file__).parents[2] / "fixtures" / "minitrasgo" / "tiny.dat").read_bytes() * 20
+    plain, packed = tmp_path / f"{NAME}.dat", tmp_path / f"{NAME}.dat.gz"
+    good = b"".join(
+        line + b"\n" for line in tiny.splitlines() if len(line) == 686 and not line.startswith(b"0000")
+    )
+    plain.write_bytes(good)
+    packed.write_bytes(gzip.compress(good))
+    one, other = (figures(result) for result in reduce_paths([plain, packed]))
+    assert one["events"] == other["events"] == 40
+    assert one["raw_topology"] == other["raw_topology"]
