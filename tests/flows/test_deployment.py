@@ -276,7 +276,7 @@ def test_files_of_a_detector_start_acquisition_and_a_run_for_their_station_and_d
         runs = live.api.get(f"/dags/{dag_id}/dagRuns")["dag_runs"]
         assert {live.api.wait(dag_id, run["dag_run_id"]) for run in runs} == {"success"}
     assert {run["partition_key"] for run in runs} == {MUON_KEY}
-    assert len(runs) == 2
+    assert len(runs) >= 2  # more when acquisition looks again before a day is done
 
 
 def muon_day(live):
