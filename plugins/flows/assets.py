@@ -4,6 +4,8 @@ An asset event carries the data day as its partition key (`YYYY-MM-DD`) and mean
 arrived or changed. Who consumes it with `PartitionedAssetTimetable` gets one run per day.
 """
 
+from typing import Protocol
+
 from airflow.sdk import Asset, AssetWatcher
 
 from skyledger.minitrasgo.stations import stations as minitrasgo_stations
@@ -25,8 +27,29 @@ WEATHER_POLL_S = 30.0
 MINITRASGO_POLL_S = 15.0
 
 
-def _inbox(network: str, station: str, trigger: NewFilesTrigger) -> Asset:
+class Place(Protocol):
+    """What a station's configuration says of the folder in which its files arrive."""
+
+    @property
+    def connection(self) -> str | None: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def settle_s(self) -> float: ...
+
+
+def _inbox(network: str, station: str, place: Place, poll_s: float, *, subfolders: bool = True) -> Asset:
     """A folder in which a station's files arrive. The event is only a wake-up: the run looks itself for what is new."""
+    trigger = NewFilesTrigger(
+        conn_id=place.connection,
+        path=place.path,
+        pattern=place.pattern,
+        poll_interval=poll_s,
+        subfolders=subfolders,
+        settle=place.settle_s,
+    )
     return Asset(
         name=f"{network}_inbox_{station.lower().replace('-', '_')}",
         uri=f"x-inbox://{network}/{station}",
@@ -36,18 +59,7 @@ def _inbox(network: str, station: str, trigger: NewFilesTrigger) -> Asset:
 
 
 WEATHER_INBOXES = [
-    _inbox(
-        "weather",
-        station.station,
-        NewFilesTrigger(
-            conn_id=station.inbox.connection,
-            path=station.inbox.path,
-            pattern=station.inbox.pattern,
-            poll_interval=WEATHER_POLL_S,
-            settle=station.inbox.settle_s,
-        ),
-    )
-    for station in weather_stations().values()
+    _inbox("weather", name, station.inbox, WEATHER_POLL_S) for name, station in weather_stations().items()
 ]
 
 # A day of a station as observations: `STATION|YYYY-MM-DD`, the station's day
@@ -59,19 +71,8 @@ WEATHER_OBSERVATIONS = Asset(
 )
 
 MINITRASGO_INBOXES = [
-    _inbox(
-        "minitrasgo",
-        station.station,
-        NewFilesTrigger(
-            conn_id=station.source.connection,
-            path=station.source.path,
-            pattern=station.source.pattern,
-            poll_interval=MINITRASGO_POLL_S,
-            subfolders=False,
-            settle=station.source.settle_s,
-        ),
-    )
-    for station in minitrasgo_stations().values()
+    _inbox("minitrasgo", name, station.source, MINITRASGO_POLL_S, subfolders=False)
+    for name, station in minitrasgo_stations().items()
 ]
 
 # Raw detector files of a station and day that wait to be reduced: `STATION|YYYY-MM-DD`, UTC day of the file's start
