@@ -81,6 +81,12 @@ def minitrasgo_db(mariadb: MariaDB) -> Iterator[Connection]:
     yield from _database(mariadb, "minitrasgo")
 
 
+@pytest.fixture
+def iagos_db(mariadb: MariaDB) -> Iterator[Connection]:
+    """A fresh and empty database for IAGOS (no tables yet)."""
+    yield from _database(mariadb, "iagos")
+
+
 def _database(mariadb: MariaDB, network: str) -> Iterator[Connection]:
     name = f"{network}_{secrets.token_hex(4)}"
     yield mariadb.create_database(name, name, conn_id=f"{network}_db")

@@ -38,6 +38,11 @@ MODELS = {
     "weather/units.yaml": "skyledger.weather.units:Units",
     "minitrasgo/stations/*.yaml": "skyledger.minitrasgo.stations:MingoStation",
     "minitrasgo/reduction/*.yaml": "skyledger.minitrasgo.reduction:Reduction",
+    "iagos/variables.yaml": "skyledger.iagos.variables:Variables",
+    "iagos/instruments/*.yaml": "skyledger.iagos.instruments:Instrument",
+    "iagos/quality/*.yaml": "skyledger.quality:QualityConfig",
+    "iagos/jobs/*.yaml": "skyledger.iagos.jobs:Job",
+    "iagos/release.yaml": "skyledger.iagos.release.rules:ReleaseRules",
 }
 
 # Keys that only explain: a better wording must not make stored days look outdated

@@ -1,0 +1,1 @@
+-- Files of the data centre and of drop folders, and acknowledgements that are still to be sent.

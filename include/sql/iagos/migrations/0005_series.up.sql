@@ -1,0 +1,1 @@
+-- Index and statistics of the series that are kept as Parquet.

@@ -1,0 +1,1 @@
+-- Configurations, runs and results of quality control, and flags set by people.

@@ -1,0 +1,1 @@
+-- Reports, decisions of the PI, and products.

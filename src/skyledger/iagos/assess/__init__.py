@@ -1,0 +1,1 @@
+"""Quality control of a flight: its frame, its configuration, its results."""

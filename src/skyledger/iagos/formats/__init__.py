@@ -1,0 +1,1 @@
+"""File formats: NASA Ames, NetCDF, raw files of the aircraft."""

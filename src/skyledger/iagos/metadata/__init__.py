@@ -1,0 +1,1 @@
+"""The instrument database: components, calibrations, deployments, flights, people."""

@@ -1,0 +1,1 @@
+"""Decisions of the PI, versions, products, delivery, reprocessing."""

@@ -1,0 +1,1 @@
+"""What the PI reads about a flight."""

@@ -1,0 +1,1 @@
+"""From raw columns to physical values: formulas, synchronisation, calibration, uncertainty."""

@@ -1,0 +1,1 @@
+"""How files come: listing, download, acknowledgement, drop folders."""
