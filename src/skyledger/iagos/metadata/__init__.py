@@ -1,1 +1,1 @@
-"""The instrument database: components, calibrations, deployments, flights, people."""
+"""The instrument database: components, calibrations, deployments, flights, people, and how tables come in."""
