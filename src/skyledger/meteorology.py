@@ -10,6 +10,9 @@ FloatArray = NDArray[np.float64]
 _SECONDS_PER_DAY = 86_400.0
 _J2000_DAYS = 10_957.5  # days from 1970-01-01 00:00 to 2000-01-01 12:00
 _DAYS_PER_CENTURY = 36_525.0
+_KAPPA = 287.05 / 1004.6857  # gas constant of dry air by its heat capacity at constant pressure
+_TROPOPAUSE_PA = 22_632.06  # of the standard atmosphere, at 11 km
+_EARTH_RADIUS_M = 6_371_008.8  # mean radius
 
 
 def solar_elevation_deg(time_s: ArrayLike, latitude_deg: float, longitude_deg: float) -> FloatArray:
@@ -87,3 +90,34 @@ def yamartino_sigma_deg(mean_sin: ArrayLike, mean_cos: ArrayLike) -> FloatArray:
     # rounding may carry the length of the mean a little above 1
     eps = np.sqrt(np.clip(1.0 - (sine**2 + cosine**2), 0.0, 1.0))
     return np.asarray(np.rad2deg(np.arcsin(eps)) * (1.0 + (2.0 / np.sqrt(3.0) - 1.0) * eps**3))
+
+
+def potential_temperature_k(temperature_k: ArrayLike, pressure_pa: ArrayLike) -> FloatArray:
+    """Temperature that air would have at 1000 hPa, in K: T (1e5 / p)^(R/cp) for dry air."""
+    temperature = np.asarray(temperature_k, dtype=np.float64)
+    return np.asarray(
+        temperature * (1.0e5 / np.asarray(pressure_pa, dtype=np.float64)) ** _KAPPA, dtype=np.float64
+    )
+
+
+def pressure_altitude_m(pressure_pa: ArrayLike) -> FloatArray:
+    """Height in m at which the standard atmosphere (ICAO, ISA) has a pressure, up to 20 km.
+
+    Below 11 km z = 44330.77 (1 - (p/101325)^0.190263), above z = 11000 + 6341.62 ln(22632.06/p).
+    """
+    pressure = np.asarray(pressure_pa, dtype=np.float64)
+    below = 44_330.77 * (1.0 - (np.maximum(pressure, 0.0) / 101_325.0) ** 0.190263)
+    stratosphere = np.clip(pressure, None, _TROPOPAUSE_PA)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = 11_000.0 + 6_341.62 * np.log(_TROPOPAUSE_PA / stratosphere)
+    return np.where(pressure > _TROPOPAUSE_PA, below, above)
+
+
+def great_circle_m(
+    latitude_deg: ArrayLike, longitude_deg: ArrayLike, to_latitude_deg: ArrayLike, to_longitude_deg: ArrayLike
+) -> FloatArray:
+    """Distance in m between positions on a sphere of 6371008.8 m (haversine); over the date line as well."""
+    first, second = np.deg2rad(latitude_deg), np.deg2rad(to_latitude_deg)
+    half_width = np.deg2rad(np.subtract(to_longitude_deg, longitude_deg)) / 2.0
+    square = np.sin((second - first) / 2.0) ** 2 + np.cos(first) * np.cos(second) * np.sin(half_width) ** 2
+    return np.asarray(2.0 * _EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(square, 0.0, 1.0))))

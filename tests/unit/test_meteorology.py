@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from skyledger.meteorology import (
+    great_circle_m,
+    potential_temperature_k,
+    pressure_altitude_m,
     solar_elevation_deg,
     wind_components,
     wind_direction_deg,
@@ -139,3 +142,33 @@ def test_sigma_is_0_for_one_direction_and_largest_for_all() -> None:
     assert yamartino_sigma_deg(0.0, 0.0) == pytest.approx(90.0 * 2.0 / np.sqrt(3.0))
     assert yamartino_sigma_deg(1.0 + 1e-12, 0.0) == 0.0
     assert np.isnan(yamartino_sigma_deg(np.nan, 0.0))
+
+
+# --- flight levels and positions: vectors 15, 16, 27 of the reference for IAGOS -----------------------------------
+
+EXACT = 5e-6
+
+
+def test_potential_temperature_of_a_cruise_level() -> None:
+    assert potential_temperature_k(220.0, 25_000.0) == pytest.approx(326.917, rel=EXACT)
+
+
+def test_pressure_altitude_on_both_sides_of_the_standard_tropopause() -> None:
+    found = pressure_altitude_m([85_000.0, 25_000.0, 20_000.0, 18_750.0])
+    assert found == pytest.approx([1457.30, 10362.9, 11784.0, 12193.3], rel=EXACT)
+
+
+def test_pressure_altitude_of_a_dead_sensor_is_missing_or_infinite() -> None:
+    assert np.isnan(pressure_altitude_m([np.nan, -1.0])).all()
+    assert np.isinf(pressure_altitude_m(0.0))
+
+
+def test_distance_of_two_positions_and_the_speed_between_them() -> None:
+    metres = great_circle_m(50.0264, 8.5431, 50.0310, 8.5874)
+    assert metres == pytest.approx(3205.52, rel=EXACT)
+    assert metres / 14 == pytest.approx(228.965, rel=EXACT)
+    assert metres / 4 == pytest.approx(801.379, rel=EXACT)
+
+
+def test_distance_over_the_date_line_is_the_short_way() -> None:
+    assert great_circle_m(0.0, 179.9, 0.0, -179.9) == pytest.approx(great_circle_m(0.0, 0.0, 0.0, 0.2))
