@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skyledger.errors import FormatError
 from skyledger.iagos.flags import Process, Validity
-from skyledger.iagos.names import Level, Version
+from skyledger.iagos.names import Level, Version, parse_flight_id
 
 FloatArray = NDArray[np.float64]
 FlagArray = NDArray[np.int8]
@@ -26,6 +27,19 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.flight_id} {self.instrument_type} r{self.revision}"
+
+    @property
+    def text(self) -> str:
+        """As one word, `FLIGHT|TYPE|REVISION`."""
+        return "|".join(map(str, self))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `FLIGHT|TYPE|REVISION`. Raises FormatError."""
+        parts = text.split("|")
+        if len(parts) != 3 or not parts[2].isdecimal():
+            raise FormatError(f"flight file {text!r}: expected FLIGHT|TYPE|REVISION")
+        return cls(parse_flight_id(parts[0]).text, parts[1], int(parts[2]))
 
 
 class Stop(NamedTuple):
