@@ -41,6 +41,9 @@ class Verdict:
     counts: dict[str, dict[str, int]]  # by test or rule: rows it found "suspect" and "fail"
     intervals: dict[str, list[Interval]]  # by test that objected, ascending
     intervals_left_out: dict[str, int]  # by test: shorter intervals that `intervals` does not list
+    worst: dict[
+        str, tuple[float, float]
+    ]  # by test that objected: value it objects to most, Unix seconds of it
 
 
 def evaluate(frame: Frame, config: QualityConfig) -> dict[str, Verdict]:
@@ -164,14 +167,29 @@ def _verdict(frame: Frame, name: str, group: Group, results: Results) -> Verdict
         counts[label] = {"suspect": total - failed, "fail": failed}
         if total:
             tests[objects] |= 1 << bit
-            intervals[label], left_out[label] = _intervals(frame, objects)
-    return Verdict(flag, tests, group.labels, probability, counts, intervals, left_out)
+            intervals[label], left_out[label] = intervals_of(frame.time_s, objects, frame.interval_s)
+    worst = {
+        test.label: _worst(frame, name, p, good)
+        for test, p in _findings(results)
+        if any(counts[test.label].values())
+    }
+    return Verdict(flag, tests, group.labels, probability, counts, intervals, left_out, worst)
 
 
-def _intervals(frame: Frame, objects: BoolArray) -> tuple[list[Interval], int]:
+def _worst(frame: Frame, name: str, probability: Probability, good: float) -> tuple[float, float]:
+    """Value of the lowest probability, and when; of several the one farthest from the mean of what is good."""
+    values = frame.series[name]
+    sound = values[probability >= good]
+    rows = np.flatnonzero(probability == np.nanmin(probability))
+    with np.errstate(invalid="ignore"):  # infinite values
+        row = rows[np.argmax(np.abs(values[rows] - (sound.mean() if len(sound) else 0.0)))]
+    return float(values[row]), float(frame.time_s[row])
+
+
+def intervals_of(row_time_s: FloatArray, objects: BoolArray, interval_s: float) -> tuple[list[Interval], int]:
     """The longest intervals of objections, ascending, and how many shorter ones there are."""
-    time_s = frame.time_s[objects]
-    breaks = np.flatnonzero(np.diff(time_s) > BRIDGED_INTERVALS * frame.interval_s)
+    time_s = row_time_s[objects]
+    breaks = np.flatnonzero(np.diff(time_s) > BRIDGED_INTERVALS * interval_s)
     first, last = np.append(0, breaks + 1), np.append(breaks, len(time_s) - 1)
     kept = np.sort(np.argsort(first - last, kind="stable")[:INTERVALS_KEPT])
     intervals = [

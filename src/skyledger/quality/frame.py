@@ -28,6 +28,9 @@ class Frame:
     time_s: FloatArray  # Unix seconds UTC, ascending
     series: Mapping[str, FloatArray]  # by variable, in working units; NaN is missing
     interval_s: float  # from row to row, as the source means to deliver
+    channels: Mapping[str, FloatArray] = field(
+        default_factory=dict
+    )  # what tests look at but do not judge: phase of a flight, status word, mode, raw readings
     latitude_deg: float | None = None
     longitude_deg: float | None = None
     settings: Mapping[str, float] = field(default_factory=dict)  # of the member: rain_resolution_mm, ...
@@ -46,8 +49,8 @@ class Frame:
         return self._present[name]
 
     def partner(self, name: str) -> FloatArray:
-        """Another series to compare with; NaN where its own tests object, or when there is no such series."""
-        values = self.believed.get(name, self.series.get(name))
+        """Another series or channel; NaN where a series' own tests object, or when there is none of this name."""
+        values = self.believed.get(name, self.series.get(name, self.channels.get(name)))
         return np.full(len(self.time_s), np.nan) if values is None else values
 
     @cached_property
