@@ -1,1 +1,13 @@
--- The instrument database: components, calibrations, deployments, aircraft, flights, people.
+-- Forgets people, components, calibrations.
+DROP TABLE IF EXISTS calibration_parameter;
+DROP TABLE IF EXISTS calibration;
+DROP TABLE IF EXISTS calibration_function;
+DROP TABLE IF EXISTS component_relation;
+DROP TABLE IF EXISTS component_status;
+DROP TABLE IF EXISTS component;
+DROP TABLE IF EXISTS component_type_parameter;
+DROP TABLE IF EXISTS parameter;
+DROP TABLE IF EXISTS component_type;
+DROP TABLE IF EXISTS component_class;
+DROP TABLE IF EXISTS person_role;
+DROP TABLE IF EXISTS person;

@@ -8,7 +8,9 @@ down_revision = "iagos_0002_states"
 
 def upgrade() -> None:
     run_file("iagos/migrations/0003_metadata.up.sql")
+    run_file("iagos/migrations/0003_deployments.up.sql")
 
 
 def downgrade() -> None:
+    run_file("iagos/migrations/0003_deployments.down.sql")
     run_file("iagos/migrations/0003_metadata.down.sql")
