@@ -3,6 +3,7 @@
 import hashlib
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from skyledger.connections import Connection
 from skyledger.warehouse import Warehouse
 from skyledger.weather.observe import make_day
 from skyledger.weather.stations import load_station
-from tests.support.runs import Child
+from tests.support.runs import Child, until_enough
 from tests.support.weather_days import DAY, NOON_AFTER, WeatherStation
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -90,12 +91,12 @@ def test_a_day_killed_at_any_moment_is_whole_after_the_next_run(weather_db, tmp_
     begin_anew()
     lasts_s = station.make().seconds
     undisturbed = contents(station)
-    killed = 0
+    seen: Counter[str] = Counter()
     delays = random.Random(SEED)
-    for _ in range(KILLS):
+    for _, pace in until_enough(seen, KILLS, killed=KILLS // 2):
         begin_anew()
-        killed += kill_while_making(station, weather_db, delays.uniform(0.02, lasts_s))
+        after_s = delays.uniform(0.05, 1) * lasts_s * pace
+        seen["killed"] += kill_while_making(station, weather_db, after_s)
         station.make()
         assert contents(station) == undisturbed
         assert station.make().state == "nothing to do"
-    assert killed >= KILLS // 2

@@ -8,7 +8,8 @@ import multiprocessing
 import os
 import resource
 import tempfile
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
@@ -26,6 +27,22 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [__name__, "influxdb_client", "pandas", "tests.support.logger_files", "tests.support.mingo_store"]
 )
+
+# What a time that was measured before is to be taken for, in each round of tries: the machine may be faster or slower
+# by now.
+PACES = (1, 0.5, 2, 0.25, 4)
+
+
+def until_enough(seen: Counter[str], tries: int, **wanted: int) -> Iterator[tuple[int, float]]:
+    """Number the tries until all that is wanted has been seen so often: `tries` at least, some times as many at most.
+
+    What a kill meets is chance, and depends on how fast the machine is just then. With each number comes the pace.
+    """
+    for n in range(tries * len(PACES)):
+        yield n, PACES[n // tries]
+        if n + 1 >= tries and all(seen[what] >= often for what, often in wanted.items()):
+            return
+    raise AssertionError(f"{tries * len(PACES)} tries met too little: {dict(seen)}, wanted {wanted}")
 
 
 class Child:
