@@ -1,21 +1,17 @@
 """Who may ask the data centre: signatures of requests, the clock, and nonces that were seen."""
 
-import hashlib
 import hmac
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 from sandbox.iagos.exchange import RefusedError
+from skyledger.errors import FormatError
+from skyledger.iagos.transfer.signature import LONGEST_SKEW_S, NONCE_KEPT_S, parse, token_a, verify
 
 if TYPE_CHECKING:
     from sandbox.iagos.exchange import Request
-
-WINDOW_S = 300.0
-NONCE_KEPT_S = 600.0
-SCHEME = "IAGOS-HMAC-SHA256 "
 
 
 class Access:
@@ -30,43 +26,30 @@ class Access:
         """Raises RefusedError (401) unless the request is signed by somebody known, now, and for the first time."""
         headers = request.handler.headers
         if headers.get("X-Token"):
-            self._check_clock(timestamp := headers.get("X-Timestamp", ""))
-            tokens = [
-                hashlib.sha256((secret + timestamp).encode()).hexdigest()
-                for secret in self._credentials.values()
-            ]
-            if not any(hmac.compare_digest(headers["X-Token"], token) for token in tokens):
-                raise RefusedError(401, "bad_signature", "the token is not right")
+            self._check_token(headers["X-Token"], headers.get("X-Timestamp", ""))
             return
-        given = headers.get("Authorization", "")
-        fields = dict(re.findall(r"(\w+)=([^,\s]+)", given.removeprefix(SCHEME)))
-        if not given.startswith(SCHEME) or fields.keys() != {"Credential", "Timestamp", "Nonce", "Signature"}:
-            raise RefusedError(401, "bad_signature", "the Authorization header is not as agreed")
-        name, timestamp, nonce = fields["Credential"], fields["Timestamp"], fields["Nonce"]
-        secret = self._credentials.get(name)
+        try:
+            said = parse(headers.get("Authorization", ""))
+        except FormatError as error:
+            raise RefusedError(401, "bad_signature", str(error)) from error
+        secret = self._credentials.get(said.credential)
         if secret is None:
-            raise RefusedError(401, "unknown_credential", f"credential {name!r} is not known")
-        if not re.fullmatch(r"[0-9a-f]{16,64}", nonce):
-            raise RefusedError(401, "bad_signature", "a nonce has 16 to 64 hex digits")
-        canonical = "\n".join(
-            [
-                request.method,
-                request.address,
-                _sorted(request.raw_query),
-                timestamp,
-                nonce,
-                hashlib.sha256(request.body).hexdigest(),
-            ]
-        )
-        right = hmac.new(secret.encode(), canonical.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(fields["Signature"], right):
+            raise RefusedError(401, "unknown_credential", f"credential {said.credential!r} is not known")
+        query = parse_qsl(request.raw_query, keep_blank_values=True)
+        if not verify(said, secret, request.method, request.address, query, request.body):
             raise RefusedError(401, "bad_signature", "the signature is not right")
-        self._check_clock(timestamp)
+        self._check_clock(said.timestamp)
         now = self._now().timestamp()
         self._seen = {key: at for key, at in self._seen.items() if now - at <= NONCE_KEPT_S}
-        if (name, nonce) in self._seen:
+        if (said.credential, said.nonce) in self._seen:
             raise RefusedError(401, "replay", "this nonce was seen before")
-        self._seen[name, nonce] = now
+        self._seen[said.credential, said.nonce] = now
+
+    def _check_token(self, token: str, timestamp: str) -> None:
+        right = [token_a(secret, timestamp) for secret in self._credentials.values()]
+        if not any(hmac.compare_digest(token, one) for one in right):
+            raise RefusedError(401, "bad_signature", "the token is not right")
+        self._check_clock(timestamp)
 
     def _check_clock(self, timestamp: str) -> None:
         try:
@@ -74,11 +57,6 @@ class Access:
         except ValueError as error:
             raise RefusedError(401, "bad_signature", f"timestamp {timestamp!r} is none") from error
         late_s = (self._now() - moment).total_seconds()
-        if abs(late_s) > WINDOW_S:
+        if abs(late_s) > LONGEST_SKEW_S:
             code = "expired" if late_s > 0 else "clock_skew"
             raise RefusedError(401, code, f"the timestamp is {abs(late_s):.0f} s off the server's clock")
-
-
-def _sorted(query: str) -> str:
-    pairs = sorted(parse_qsl(query, keep_blank_values=True))
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
