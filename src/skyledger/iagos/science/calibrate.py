@@ -1,0 +1,69 @@
+"""From raw values to physical ones, with the calibrations before and after the deployment."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from skyledger.errors import PermanentError
+from skyledger.iagos.flight import FloatArray
+from skyledger.iagos.metadata.calibrations import CalibrationPair, CalibrationRecord
+
+
+class Calibrated(NamedTuple):
+    """Physical values, (n,)."""
+
+    value: FloatArray
+    drift: FloatArray  # half of the difference that the two calibrations make, same unit; 0 with one
+    limited: str  # why the values are limited; empty: they are not
+
+
+def response(record: CalibrationRecord, raw: FloatArray) -> FloatArray:
+    """What one calibration makes of raw values, (n,); a table is linear between its nodes and missing outside them."""
+    parameters = record.parameters
+    if record.function == "linear":
+        return parameters["slope"] * raw + parameters["offset"]
+    if record.function == "polynomial":
+        coefficients = [parameters[f"c{i}"] for i in range(len(parameters))]
+        return np.asarray(np.polynomial.polynomial.polyval(raw, coefficients), dtype=np.float64)
+    x, y = _nodes(parameters)
+    return np.interp(raw, x, y, left=np.nan, right=np.nan)
+
+
+def apply(raw: FloatArray, time_s: FloatArray, pair: CalibrationPair, *, final: bool) -> Calibrated:
+    """Physical values of raw ones, (n,); `time_s` in Unix seconds UTC.
+
+    final: with both calibrations, else with the one before the deployment; whatever is taken for want of a better one
+    makes the values limited. Parameters are linear in time between the two dates and constant outside them. All
+    functions are linear in their parameters, so it is their results that are weighted: tables may differ in nodes.
+    Raises PermanentError when there is no calibration at all.
+    """
+    pre, post = pair.pre, pair.post
+    none = np.zeros(len(raw))
+    if pre is None:
+        if post is None:
+            raise PermanentError("no calibration is known; import one, then run the flight again")
+        return Calibrated(response(post, raw), none, "calibrated after the deployment only")
+    if not final:
+        return Calibrated(response(pre, raw), none, "")
+    if post is None:
+        return Calibrated(response(pre, raw), none, "not calibrated after the deployment")
+    before, after = response(pre, raw), response(post, raw)
+    share = weight(time_s, pre, post)
+    return Calibrated((1.0 - share) * before + share * after, np.abs(after - before) / 2.0, "")
+
+
+def weight(time_s: FloatArray, pre: CalibrationRecord, post: CalibrationRecord) -> FloatArray:
+    """Weight of the later calibration at a time (Unix seconds), 0 to 1: never extrapolated."""
+    begin, end = pre.timestamp.timestamp(), post.timestamp.timestamp()
+    if begin >= end:
+        raise PermanentError(
+            f"calibration {post.id} ({post.timestamp}) is not later than {pre.id} ({pre.timestamp}),"
+            " which is to come before it; correct one of them"
+        )
+    return np.clip((np.asarray(time_s, dtype=np.float64) - begin) / (end - begin), 0.0, 1.0)
+
+
+def _nodes(parameters: Mapping[str, float]) -> tuple[list[float], list[float]]:
+    count = len(parameters) // 2
+    return [parameters[f"x{i}"] for i in range(count)], [parameters[f"y{i}"] for i in range(count)]
