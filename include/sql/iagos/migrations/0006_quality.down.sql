@@ -1,1 +1,5 @@
--- Configurations, runs and results of quality control, and flags set by people.
+DROP TABLE IF EXISTS flag_event;
+DROP TABLE IF EXISTS qc_result;
+DROP TABLE IF EXISTS qc_variable;
+DROP TABLE IF EXISTS qc_run;
+DROP TABLE IF EXISTS qc_config;
