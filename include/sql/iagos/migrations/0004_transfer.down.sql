@@ -1,1 +1,4 @@
--- Files of the data centre and of drop folders, and acknowledgements that are still to be sent.
+-- Forgets which files sources offered. The raw store stays.
+DROP TABLE IF EXISTS acknowledgement;
+DROP TABLE IF EXISTS listing_cursor;
+DROP TABLE IF EXISTS source_file;
