@@ -1,6 +1,6 @@
 """Calibrations of components, and which of them count before and after a deployment.
 
-What is here needs no database: `choose` works on records that are already read, from wherever they came.
+`choose` and the records need no database; `get_calibrations` and `calibration_set` read them from it.
 
 A calibration has no role of its own. It is *pre* or *post* of the time a component served on board: from the start of
 the deployment, or from its installation in the deployed unit if that is later, to the end or the removal. Calibrations
@@ -12,10 +12,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Literal, get_args
 
-from skyledger.errors import FormatError
+from skyledger.errors import FormatError, PermanentError
+from skyledger.iagos.instruments import load_instrument
+from skyledger.iagos.metadata.components import component_tree
+from skyledger.iagos.metadata.deployments import Service, services, units_on_board
+from skyledger.iagos.metadata.flights import flight
+from skyledger.iagos.metadata.sql import aware, known, statement
+from skyledger.warehouse import Session
 
 Function = Literal["linear", "polynomial", "table"]
 FUNCTIONS: tuple[Function, ...] = get_args(Function)
@@ -123,15 +129,6 @@ class CalibrationSet:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A time during which a component was on board (or in place): half open, from included."""
-
-    deployment: str  # internal number
-    begin: datetime  # UTC
-    end: datetime | None  # UTC; None: goes on
-
-
 def choose(
     records: Sequence[CalibrationRecord], time: datetime, services: Sequence[Service] = ()
 ) -> CalibrationPair:
@@ -141,11 +138,14 @@ def choose(
     several calibrations on one day the latest recorded counts. Doubts are told as warnings, never settled in silence.
     """
     service = next((one for one in services if one.begin <= time and (not one.end or time < one.end)), None)
-    begin, end = (service.begin, service.end) if service else (time, time)
-    # at the very start: before it; at the very end: after it. Outside a service the same time must not count twice
-    before = [one for one in records if one.timestamp <= begin]
-    after = [one for one in records if end and one.timestamp >= end and one not in before]
-    during = [one for one in records if one not in before and one not in after] if service else []
+    before, during, after = [], [], []
+    for one in records:
+        if one.timestamp <= (service.begin if service else time):
+            before.append(one)
+        elif service and (service.end is None or one.timestamp < service.end):
+            during.append(one)
+        else:
+            after.append(one)
     pre, told_pre = _latest_recorded(before, "pre", last=True)
     post, told_post = _latest_recorded(after, "post", last=False)
     warnings = told_pre + told_post
@@ -156,6 +156,86 @@ def choose(
             )
         warnings += _between(service, services, pre, post)
     return CalibrationPair(pre, post, tuple(sorted(during, key=_age)), tuple(warnings))
+
+
+def get_calibrations(
+    session: Session, component_id: int, time: datetime, as_of: datetime | None = None
+) -> CalibrationPair:
+    """The pair of a component for a time, as it was known at `as_of` (None: now)."""
+    as_of = as_of or datetime.now(UTC)
+    found = _records(session, (component_id,), as_of)
+    return choose(found.get(component_id, ()), time, services(session, component_id, as_of))
+
+
+def calibration_set(
+    session: Session, flight_id: str, instrument_type: str, as_of: datetime | None = None
+) -> CalibrationSet:
+    """What a flight of an instrument is calibrated with, as it was known at `as_of` (None: now).
+
+    A part that no component of the unit was at that time is left out, with a note. Raises PermanentError when the
+    flight is not known, when no unit of the instrument was on board, or when there were two: which one is not guessed.
+    """
+    as_of = as_of or datetime.now(UTC)
+    instrument = load_instrument(instrument_type)
+    flown = flight(session, flight_id)
+    time = flown.departure.time
+    units = units_on_board(session, flown.aircraft_id, instrument.unit, time, as_of)
+    if len(units) != 1:
+        listed = " and ".join(f"{unit.serial} (deployment {unit.deployment})" for unit in units) or "none"
+        raise PermanentError(
+            f"flight {flight_id}: {instrument.unit} on aircraft {flown.aircraft} at {time.isoformat()}:"
+            f" {listed}; expected one, see table deployment"
+        )
+    unit = units[0]
+    tree = component_tree(session, unit.component_id, time, as_of)
+    records = _records(session, tuple(one.component_id for one in tree), as_of)
+    parts, notes = {}, []
+    for wanted in sorted({one.component for one in instrument.measured.values()}):
+        built_in = [one for one in tree if one.component_type == wanted]
+        if not built_in:
+            notes.append(f"no {wanted} in {instrument.unit} {unit.serial} at {time.isoformat()}")
+            continue
+        if len(built_in) > 1:
+            serials = " and ".join(one.serial for one in built_in)
+            raise PermanentError(
+                f"flight {flight_id}: {wanted} in {instrument.unit} {unit.serial} at {time.isoformat()}: {serials};"
+                " expected one, see table component_relation"
+            )
+        part = built_in[0]
+        pair = choose(records.get(part.component_id, ()), time, services(session, part.component_id, as_of))
+        parts[wanted] = Part(part.serial, pair, part.component_id)
+    return CalibrationSet(unit.deployment, unit.serial, parts, as_of, tuple(notes))
+
+
+def _records(
+    session: Session, component_ids: Sequence[int], as_of: datetime
+) -> dict[int, list[CalibrationRecord]]:
+    """Calibrations of components that were known at a time, by component."""
+    rows = session.query(
+        statement("calibrations"),
+        {"component_ids": ",".join(map(str, component_ids)), "as_of": known(as_of)},
+    )
+    found: dict[int, list[CalibrationRecord]] = {}
+    for (number, component, *rest), of_one in groupby(rows, key=lambda row: row[:8]):
+        parameters, uncertainties = {}, {}
+        for *_, parameter, value, uncertainty in of_one:
+            parameters[parameter] = value
+            if uncertainty is not None:
+                uncertainties[parameter] = uncertainty
+        serial, at, function, name, description, recorded_at = rest
+        record = CalibrationRecord(
+            number,
+            serial,
+            aware(at),
+            function,
+            parameters,
+            uncertainties,
+            name,
+            description,
+            aware(recorded_at),
+        )
+        found.setdefault(component, []).append(record)
+    return found
 
 
 def _latest_recorded(
