@@ -42,6 +42,7 @@ MODELS = {
     "iagos/instruments/*.yaml": "skyledger.iagos.instruments:Instrument",
     "iagos/quality/*.yaml": "skyledger.quality:QualityConfig",
     "iagos/jobs/*.yaml": "skyledger.iagos.jobs:Job",
+    "iagos/makers.yaml": "skyledger.iagos.formats.makers:Makers",
     "iagos/release.yaml": "skyledger.iagos.release.rules:ReleaseRules",
 }
 
