@@ -1,1 +1,3 @@
--- Index and statistics of the series that are kept as Parquet.
+-- Forgets which series are kept; the files stay.
+DROP TABLE IF EXISTS data_series;
+DROP TABLE IF EXISTS series_file;
