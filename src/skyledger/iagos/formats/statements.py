@@ -81,7 +81,7 @@ def global_attributes(data: FlightData, created: datetime, software: str) -> dic
         "departure_UTC_time": iso(data.departure.time),
         "arrival_airport": data.arrival.airport,
         "arrival_UTC_time": iso(data.arrival.time),
-        **_lineage(data, identity, version, made, software),
+        **_provenance(data, f"{identity}_{version}", made, software),
     }
 
 
@@ -144,9 +144,32 @@ def _numbers(data: FlightData, name: str) -> FloatArray:
     return value[~np.isnan(value)]
 
 
-def _lineage(data: FlightData, identity: str, version: str, made: str, software: str) -> dict[str, str]:
+def lineage(data: FlightData) -> dict[str, str]:
+    """What the values come from, as far as their provenance says it."""
     said = data.provenance
+    source, quality = said.get("source", {}), said.get("quality")
+    found = {
+        "input_file": source.get("name"),
+        "input_sha256": source.get("sha256"),
+        "calibration_ids": ", ".join(map(str, said.get("calibration_ids", ()))),
+        "qc_config_version": f"{quality['name']} {quality['version']}" if quality else None,
+        "uncertainty_method": said.get("uncertainty"),
+    }
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def _provenance(data: FlightData, identity: str, made: str, software: str) -> dict[str, str]:
+    """The chain from the raw file to this one: for people (history), as PROV relations, and whole as JSON."""
+    said, known = data.provenance, lineage(data)
+    steps = [f"{step['software']}: {step['level']} from {step['from']}" for step in said.get("steps", ())]
+    last = f"{made} {software}: written as {identity}"
+    raw = f"{known.get('input_file', 'raw file')} sha256:{known.get('input_sha256', 'unknown')}"
     return {
-        "history": f"{made} {software}: written as {data.level} {version}",
+        **known,
+        "history": "\n".join([*steps, last]),
+        "prov_entity": identity,
+        "prov_wasDerivedFrom": raw,
+        "prov_wasGeneratedBy": "; ".join([*steps, f"{software}: {identity}"]),
+        "prov_wasAssociatedWith": makers().institution,
         "provenance": json.dumps(said, sort_keys=True, default=str),
     }

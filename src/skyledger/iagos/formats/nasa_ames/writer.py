@@ -21,6 +21,7 @@ from skyledger.iagos.flags import Process, Validity
 from skyledger.iagos.flight import FlightData
 from skyledger.iagos.formats.makers import Makers, makers
 from skyledger.iagos.formats.nasa_ames.header import Header, format_header
+from skyledger.iagos.formats.statements import iso, lineage
 from skyledger.iagos.instruments import load_instrument
 from skyledger.iagos.variables import variables
 
@@ -138,7 +139,8 @@ def _special(data: FlightData) -> Iterator[tuple[str, object]]:
     yield "aircraft", data.aircraft
     for word, stop in (("departure", data.departure), ("arrival", data.arrival)):
         yield f"{word}_airport", stop.airport
-        yield f"{word}_UTC_time", f"{stop.time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        yield f"{word}_UTC_time", iso(stop.time)
+    yield from lineage(data).items()
 
 
 def _comments(data: FlightData, who: Makers, software: str) -> Iterator[str]:
