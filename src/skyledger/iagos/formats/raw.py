@@ -63,7 +63,7 @@ EARLIEST, LATEST = timedelta(hours=-12), timedelta(hours=36)  # of a row, after 
 LARGEST_BYTES = 256 * 2**20  # unpacked; a flight has 1 MB
 LONGEST_QUOTE = 200  # characters of a rejected line
 
-_NUMBER = re.compile(r"\s*(?:-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|NaN)?\s*")
+_NUMBER = re.compile(r"\s*(?:-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|NaN|-?inf)?\s*")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
 _STATUS = re.compile(r"(?:0x)?[0-9A-Fa-f]{1,8}")
 _COMMENT = re.compile(rb"# *(\w+) *: *(.*?) *")
@@ -326,7 +326,7 @@ def _bad_lines(rows: _Rows, decimals: Mapping[str, int | None]) -> Iterator[tupl
             continue
         if len(values) != len(rows.names):
             yield i, f"{len(values)} values; expected {len(rows.names)}"
-        elif not _is_time(values[time_place]):
+        elif values[time_place] and not _is_time(values[time_place]):
             yield i, f"{TIME}: {values[time_place][:30]!r}; expected YYYY-MM-DDThh:mm:ssZ"
         else:
             wrong = [
@@ -352,6 +352,7 @@ def _wrong(
     """Rows whose values mean nothing, with the reason; (n,) each."""
     after_s = time_s - flight.departure.timestamp()
     near = (after_s >= EARLIEST.total_seconds()) & (after_s <= LATEST.total_seconds())
+    yield np.isnan(time_s), f"{TIME}: missing"
     yield ~near, f"{TIME}: far from the flight, which departed {flight.departure:%Y-%m-%dT%H:%M:%SZ}"
     for column, values in columns.items():
         form = {"co_mode": "M, Z or C", "status_word": "up to 8 hex digits"}.get(column, "a finite number")
