@@ -163,7 +163,7 @@ def get_calibrations(
 ) -> CalibrationPair:
     """The pair of a component for a time, as it was known at `as_of` (None: now)."""
     as_of = as_of or datetime.now(UTC)
-    found = _records(session, (component_id,), as_of)
+    found = known_records(session, (component_id,), as_of)
     return choose(found.get(component_id, ()), time, services(session, component_id, as_of))
 
 
@@ -188,7 +188,7 @@ def calibration_set(
         )
     unit = units[0]
     tree = component_tree(session, unit.component_id, time, as_of)
-    records = _records(session, tuple(one.component_id for one in tree), as_of)
+    found = known_records(session, tuple(one.component_id for one in tree), as_of)
     parts, notes = {}, []
     for wanted in sorted({one.component for one in instrument.measured.values()}):
         built_in = [one for one in tree if one.component_type == wanted]
@@ -202,15 +202,15 @@ def calibration_set(
                 " expected one, see table component_relation"
             )
         part = built_in[0]
-        pair = choose(records.get(part.component_id, ()), time, services(session, part.component_id, as_of))
+        pair = choose(found.get(part.component_id, ()), time, services(session, part.component_id, as_of))
         parts[wanted] = Part(part.serial, pair, part.component_id)
     return CalibrationSet(unit.deployment, unit.serial, parts, as_of, tuple(notes))
 
 
-def _records(
+def known_records(
     session: Session, component_ids: Sequence[int], as_of: datetime
 ) -> dict[int, list[CalibrationRecord]]:
-    """Calibrations of components that were known at a time, by component."""
+    """Calibrations of components as they were known at a time, by number of the component."""
     rows = session.query(
         statement("calibrations"),
         {"component_ids": ",".join(map(str, component_ids)), "as_of": known(as_of)},

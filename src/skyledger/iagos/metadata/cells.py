@@ -99,7 +99,7 @@ def read_row(table: Table, cells: Mapping[str, object]) -> tuple[dict[str, Any],
     wrong: list[Unreadable] = []
     for column in table.columns:
         if isinstance(column, Link):
-            written = tuple(_text(cells.get(heading)) for heading in column.headings)
+            written = tuple(text(cells.get(heading)) for heading in column.headings)
             values[column.stored] = written if any(written) else None
             if not all(written) and (column.required or any(written)):
                 empty = next(
@@ -108,11 +108,11 @@ def read_row(table: Table, cells: Mapping[str, object]) -> tuple[dict[str, Any],
                 wrong.append(Unreadable(empty, "", table.headings[empty]))
             continue
         cell = cells.get(column.name)
-        if _text(cell):
+        if text(cell):
             try:
                 values[column.name] = column.read(cell)
             except _Unreadable:
-                wrong.append(Unreadable(column.name, _text(cell), column.expected))
+                wrong.append(Unreadable(column.name, text(cell), column.expected))
         elif column.empty is ...:
             wrong.append(Unreadable(column.name, "", column.expected))
         else:
@@ -128,20 +128,20 @@ def _wrong_together(table: Table, values: Mapping[str, Any], cells: Mapping[str,
         begin, end = (values[name] for name in table.period)
         if begin and end and begin >= end:
             name = table.period[1]
-            return [Unreadable(name, _text(cells.get(name)), f"a time after {table.period[0]} ({begin})")]
+            return [Unreadable(name, text(cells.get(name)), f"a time after {table.period[0]} ({begin})")]
     if table.name == "calibration":
         parameters, uncertainties = values["parameters"], values["uncertainties"]
         try:
             check_parameters(values["function"], parameters)
         except FormatError as error:
-            return [Unreadable("parameters", _text(cells.get("parameters")), str(error))]
+            return [Unreadable("parameters", text(cells.get("parameters")), str(error))]
         if not set(uncertainties) <= set(parameters) or any(one < 0 for one in uncertainties.values()):
             expected = f"numbers from 0 up for some of {', '.join(parameters)}"
-            return [Unreadable("uncertainties", _text(cells.get("uncertainties")), expected)]
+            return [Unreadable("uncertainties", text(cells.get("uncertainties")), expected)]
     return []
 
 
-def _text(cell: object) -> str:
+def text(cell: object) -> str:
     """What a person sees in a cell: a workbook gives 17.0 where 17 was typed."""
     if cell is None:
         return ""
@@ -156,10 +156,10 @@ def words(longest: int) -> Reader:
     """Reader of text without control characters."""
 
     def read(cell: object) -> str:
-        text = _text(cell)
-        if len(text) > longest or not text.isprintable():
+        said = text(cell)
+        if len(said) > longest or not said.isprintable():
             raise _Unreadable
-        return text
+        return said
 
     return read
 
@@ -168,9 +168,9 @@ def pattern(expression: str) -> Reader:
     """Reader of text of a form."""
 
     def read(cell: object) -> str:
-        if not re.fullmatch(expression, _text(cell)):
+        if not re.fullmatch(expression, text(cell)):
             raise _Unreadable
-        return _text(cell)
+        return text(cell)
 
     return read
 
@@ -180,7 +180,7 @@ def number(low: float = -math.inf, high: float = math.inf) -> Reader:
 
     def read(cell: object) -> float:
         try:
-            value = float(_text(cell))
+            value = float(text(cell))
         except ValueError:
             raise _Unreadable from None
         if not (math.isfinite(value) and low <= value <= high):
@@ -196,7 +196,7 @@ def moment(cell: object) -> datetime:
         moment = cell
     else:
         try:
-            moment = datetime.fromisoformat(_text(cell))
+            moment = datetime.fromisoformat(text(cell))
         except ValueError:
             raise _Unreadable from None
     if moment.tzinfo:
@@ -209,7 +209,7 @@ def moment(cell: object) -> datetime:
 
 def yes(cell: object) -> int:
     """1 or 0."""
-    said = _text(cell).lower()
+    said = text(cell).lower()
     if said in ("yes", "true", "1"):
         return 1
     if said in ("no", "false", "0"):
@@ -221,7 +221,7 @@ def withdrawn(cells: Mapping[str, object]) -> bool:
     """Whether a row says that it no longer counts. Raises FormatError."""
     cell = cells.get(WITHDRAWN)
     try:
-        return bool(_text(cell) and yes(cell))
+        return bool(text(cell) and yes(cell))
     except _Unreadable:
         raise FormatError("yes or no; may be empty") from None
 
@@ -229,7 +229,7 @@ def withdrawn(cells: Mapping[str, object]) -> bool:
 def pairs(cell: object) -> dict[str, float]:
     """Numbers by name: a=1; b=2."""
     found: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in _text(cell).split(";"))):
+    for part in filter(None, (part.strip() for part in text(cell).split(";"))):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name in found:
             raise _Unreadable

@@ -1,0 +1,7 @@
+-- Parameters of all calibrations.
+SELECT
+    calibration_id,
+    name,
+    value,
+    uncertainty
+FROM calibration_parameter;
