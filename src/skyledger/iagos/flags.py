@@ -8,7 +8,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from skyledger.quality.frame import FAIL, MISSING, NOT_EVALUATED, SUSPECT, FlagArray
+from skyledger.quality.frame import FAIL, SUSPECT, FlagArray
+from skyledger.quality.schemes import IAGOS
 
 
 class Validity(IntEnum):
@@ -29,13 +30,6 @@ class Process(IntEnum):
     FINAL = 2  # L2
 
 
-_OF_ENGINE = np.full(10, Validity.GOOD, dtype=np.int8)
-_OF_ENGINE[[NOT_EVALUATED, SUSPECT, FAIL, MISSING]] = (
-    Validity.NOT_VALIDATED,
-    Validity.LIMITED,
-    Validity.ERRONEOUS,
-    Validity.MISSING,
-)
 _TO_ENGINE = {Validity.GOOD: 1, Validity.LIMITED: SUSPECT, Validity.ERRONEOUS: FAIL}
 # When two sources speak of a value, the stronger flag counts: missing, erroneous, limited, good, not validated
 _STRENGTH = np.zeros(8, dtype=np.int8)
@@ -46,7 +40,7 @@ _STRENGTH[[Validity.NOT_VALIDATED, Validity.GOOD, Validity.LIMITED, Validity.ERR
 
 def of_engine(flag: FlagArray) -> NDArray[np.int8]:
     """Validity of the flags of `skyledger.quality`, (n,)."""
-    return _OF_ENGINE[flag]
+    return IAGOS.encode(flag).astype(np.int8)
 
 
 def to_engine(validity: Validity) -> int:

@@ -73,9 +73,13 @@ class QualityTest(Model):
         return self.name or self.test
 
     def partners(self, name: str) -> set[str]:
-        """Other series that the test looks at when it judges series `name`."""
-        others = {condition.of for condition in self.when} | {getattr(self, "other", name)}
-        return others - {name, SUN}
+        """Other series and channels that the test looks at when it judges series `name`."""
+        return ({condition.of for condition in self.when} | self.looks_at()) - {name, SUN}
+
+    def looks_at(self) -> set[str]:
+        """Series and channels that the test itself looks at, which may include the tested one."""
+        other = getattr(self, "other", None)
+        return set() if other is None else {other}
 
     def probability(self, frame: Frame, name: str) -> Probability:
         """Probability of each value of a series to be valid, (n,). NaN where missing or not judged."""
@@ -137,3 +141,12 @@ def ascending(limits: Limits, what: str = "limits") -> Limits:
     if low is not None and high is not None and low >= high:
         raise ValueError(f"{what} are reversed or equal: {low:g}, {high:g}; expected the lower one first")
     return limits
+
+
+def check_nested(fail: Limits, suspect: Limits) -> None:
+    """Raises ValueError without any limit, and when suspect limits lie outside of the fail limits."""
+    if fail == suspect == (None, None):
+        raise ValueError("a range without limits; expected fail, suspect or both")
+    for bad, unusual, sign in zip(fail, suspect, (1, -1), strict=True):
+        if bad is not None and unusual is not None and sign * unusual < sign * bad:
+            raise ValueError(f"suspect limit {unusual} lies outside the fail limit {bad}")

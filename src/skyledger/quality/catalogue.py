@@ -1,4 +1,7 @@
-"""The tests. To add one: write a class with `judge`, and name it in `Item` (groups.py)."""
+"""The tests of values by themselves, and the list of all tests. Others are in course, surroundings, relations.
+
+To add one: write a class with `judge`, and name it in `Item` (groups.py).
+"""
 
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
@@ -11,6 +14,7 @@ from skyledger.quality.base import (
     QualityTest,
     Seen,
     ascending,
+    check_nested,
     doubt,
     falling,
     ones,
@@ -76,11 +80,7 @@ class Range(QualityTest):
 
     @model_validator(mode="after")
     def _nested(self) -> Self:
-        if self.fail == self.suspect == (None, None):
-            raise ValueError("a range without limits; expected fail, suspect or both")
-        for bad, unusual, sign in zip(self.fail, self.suspect, (1, -1), strict=True):
-            if bad is not None and unusual is not None and sign * unusual < sign * bad:
-                raise ValueError(f"suspect limit {unusual} lies outside the fail limit {bad}")
+        check_nested(self.fail, self.suspect)
         return self
 
     def judge(self, seen: Seen) -> Probability:

@@ -10,10 +10,7 @@ from skyledger.quality.base import QualityTest
 from skyledger.quality.catalogue import Missing
 from skyledger.quality.frame import (
     FAIL,
-    GOOD,
     MISSING,
-    NOT_EVALUATED,
-    SUSPECT,
     BoolArray,
     FlagArray,
     FloatArray,
@@ -21,6 +18,7 @@ from skyledger.quality.frame import (
     Probability,
 )
 from skyledger.quality.groups import Group, Item, QualityConfig, Sequence, SubGroup, partners, tests_of
+from skyledger.quality.schemes import flag_of
 
 INTERVALS_KEPT = 100  # per test: the longest
 BRIDGED_INTERVALS = 10  # objections so many rows apart, or fewer, are one interval
@@ -55,13 +53,13 @@ def evaluate(frame: Frame, config: QualityConfig) -> dict[str, Verdict]:
     groups = {name: config.group(name) if name in config.series else Group(items=()) for name in frame.series}
     frame = replace(frame, series={name: _filled(frame.series[name], groups[name]) for name in groups})
     results = {name: _run_items(frame, name, group, alone=True) for name, group in groups.items()}
-    believed, failed = {}, {}
+    believed, failed, own = {}, {}, {}
     looked_at = {p for name, group in groups.items() for item in group.items for p in partners(item, name)}
     for name in looked_at & set(groups):
-        probability = _probability(groups[name], results[name], len(frame.time_s))
+        own[name] = probability = _probability(groups[name], results[name], len(frame.time_s))
         believed[name] = np.where(probability < groups[name].mapper.good, np.nan, frame.series[name])
         failed[name] = probability < groups[name].mapper.limited
-    informed = replace(frame, believed=believed, failed=failed)
+    informed = replace(frame, believed=believed, failed=failed, own=own)
     for name, group in groups.items():
         results[name] |= _run_items(informed, name, group, alone=False)
         results[name] = dict(sorted(results[name].items()))
@@ -76,11 +74,11 @@ def _filled(values: FloatArray, group: Group) -> FloatArray:
 
 
 def _run_items(frame: Frame, name: str, group: Group, *, alone: bool) -> Results:
-    """Run the items that look at no other series (`alone`), or those that do."""
+    """Run the items that look at no other series (`alone`; channels are none), or those that do."""
     return {
         position: _run(item, frame, name, group.mapper.limited)
         for position, item in enumerate(group.items)
-        if alone == (not partners(item, name))
+        if alone == (partners(item, name) <= frame.channels.keys())
     }
 
 
@@ -146,10 +144,7 @@ def _verdict(frame: Frame, name: str, group: Group, results: Results) -> Verdict
     missing = np.isnan(frame.series[name])
     good, limited = group.mapper.good, group.mapper.limited
     probability = _probability(group, results, len(frame.time_s))
-    flag = np.full(len(frame.time_s), NOT_EVALUATED, dtype=np.int8)
-    flag[probability >= good] = GOOD
-    flag[probability < good] = SUSPECT
-    flag[probability < limited] = FAIL
+    flag = flag_of(probability, good, limited)
     flag[missing] = MISSING
 
     objections = [(p < good, p < limited) for _, p in _findings(results)]

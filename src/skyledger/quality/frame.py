@@ -39,6 +39,7 @@ class Frame:
     # Filled by `evaluate` once every series has been judged on its own
     believed: Mapping[str, FloatArray] = field(default_factory=dict)  # NaN where own tests object
     failed: Mapping[str, BoolArray] = field(default_factory=dict)
+    own: Mapping[str, Probability] = field(default_factory=dict)  # by their own tests alone
     _present: dict[str, Rows] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def present(self, name: str) -> Rows:

@@ -23,8 +23,25 @@ from skyledger.quality.catalogue import (
     Spike,
     catalogue,
 )
+from skyledger.quality.course import DetectionLimit, LocalOutlier, Noise, TimeOrder
 from skyledger.quality.frame import FAIL, GOOD, MISSING, SUSPECT, FlagArray, FloatArray
+from skyledger.quality.relations import (
+    AltitudePressure,
+    Climatology,
+    Consistency,
+    Inherits,
+    Speed,
+    ThetaRises,
+)
 from skyledger.quality.runs import covered, runs
+from skyledger.quality.surroundings import (
+    CalibrationStep,
+    Mode,
+    OtherRange,
+    PhaseWindow,
+    StatusWord,
+    WarmUp,
+)
 
 MAX_BITS = 63  # of a signed 64-bit mask
 
@@ -99,6 +116,19 @@ class MinSegment(Model):
         return result
 
 
+class Completeness(Model):
+    """When too few of all rows are good, those are suspect."""
+
+    rule: Literal["completeness"] = "completeness"
+    min_share: Annotated[float, Field(gt=0, le=1, description="smallest sufficient share of good rows")] = 0.5
+
+    def apply(self, flag: FlagArray) -> FlagArray:
+        """New flags."""
+        if np.count_nonzero(flag == GOOD) >= self.min_share * len(flag):
+            return flag
+        return np.where(flag == GOOD, np.int8(SUSPECT), flag)
+
+
 def _kind(item: Any) -> str | None:
     """What a mapping of the file is: `sequence`, `group`, or the name of a test, rule or mapper."""
     for key in ("sequence", "group", "test", "rule", "type"):
@@ -119,8 +149,9 @@ Mapper = Annotated[
 Rule = Annotated[
     Annotated[MaxInvalidShare, Tag("max_invalid_share")]
     | Annotated[Grow, Tag("grow")]
-    | Annotated[MinSegment, Tag("min_segment")],
-    _one_of("`rule` max_invalid_share, grow or min_segment"),
+    | Annotated[MinSegment, Tag("min_segment")]
+    | Annotated[Completeness, Tag("completeness")],
+    _one_of("`rule` max_invalid_share, grow, min_segment or completeness"),
 ]
 Measure = Annotated[
     Literal["minimum", "weighted_mean", "product", "worst_k"],
@@ -144,6 +175,22 @@ Item = Annotated[
     | Annotated[FlatLine, Tag("flat_line")]
     | Annotated[Ratio, Tag("ratio")]
     | Annotated[Partner, Tag("partner")]
+    | Annotated[TimeOrder, Tag("time_order")]
+    | Annotated[DetectionLimit, Tag("detection_limit")]
+    | Annotated[LocalOutlier, Tag("local_outlier")]
+    | Annotated[Noise, Tag("noise")]
+    | Annotated[PhaseWindow, Tag("phase_window")]
+    | Annotated[Mode, Tag("mode")]
+    | Annotated[StatusWord, Tag("status_word")]
+    | Annotated[WarmUp, Tag("warm_up")]
+    | Annotated[OtherRange, Tag("other_range")]
+    | Annotated[CalibrationStep, Tag("calibration_step")]
+    | Annotated[Consistency, Tag("consistency")]
+    | Annotated[Inherits, Tag("inherits")]
+    | Annotated[ThetaRises, Tag("theta_rises")]
+    | Annotated[Speed, Tag("speed")]
+    | Annotated[AltitudePressure, Tag("altitude_pressure")]
+    | Annotated[Climatology, Tag("climatology")]
     | Annotated["Sequence", Tag("sequence")]
     | Annotated["SubGroup", Tag("group")],
     _one_of(f"`sequence`, `group` or `test`, one of {', '.join(catalogue())}"),
@@ -198,6 +245,23 @@ class Group(Model):
         return np.where(flag == FAIL, values, np.clip(values, *self.clip))
 
 
+class Selection(Model):
+    """Items that join those of all series with such a name."""
+
+    name: Annotated[str, Field(description="part of the name; empty: any")] = ""
+    not_contains: Annotated[str | None, Field(min_length=1, description="no part of the name")] = None
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+
+    def selects(self, name: str) -> bool:
+        """Whether a series is meant."""
+        return self.name in name and (self.not_contains is None or self.not_contains not in name)
+
+
+def _is_empty(value: tuple[Any, ...]) -> bool:
+    """Left out where nothing is said: the digest of a configuration that is older than the key stays."""
+    return not value
+
+
 class QualityConfig(Model):
     """Which values of a network's series are believable."""
 
@@ -205,6 +269,16 @@ class QualityConfig(Model):
     version: Annotated[int, Field(ge=1, description="raised with every change of meaning")]
     description: Annotated[str, Field(description="for people")] = ""
     every_series: Annotated[tuple[Item, ...], Field(description="items that join those of each series")] = ()
+    some_series: Annotated[
+        tuple[Selection, ...],
+        Field(description="items that join those of series chosen by name", exclude_if=_is_empty),
+    ] = ()
+    channels: Annotated[
+        tuple[str, ...],
+        Field(
+            description="what tests may look at besides series, such as phase and mode", exclude_if=_is_empty
+        ),
+    ] = ()
     series: Annotated[dict[str, Group], Field(min_length=1, description="by name of the variable")]
 
     @model_validator(mode="after")
@@ -220,21 +294,23 @@ class QualityConfig(Model):
                 raise ValueError(
                     f"series.{name}: {len(group.labels)} tests and rules; expected at most {MAX_BITS}"
                 )
-            unknown = {other for item in group.items for other in partners(item, name)} - set(self.series)
+            known = (*self.series, *self.channels)
+            unknown = {other for item in group.items for other in partners(item, name)} - set(known)
             if unknown:
                 raise ValueError(
-                    f"series.{name}: looks at {', '.join(sorted(unknown))}; expected one of {', '.join(self.series)}"
+                    f"series.{name}: looks at {', '.join(sorted(unknown))}; expected one of {', '.join(known)}"
                 )
         return self
 
     def group(self, name: str) -> Group:
-        """How a series is judged, with the items of every series (but none that compares a series with itself)."""
+        """How a series is judged, with the items that it shares (but none that compares a series with itself)."""
         group = self.series[name]
-        added = tuple(item for item in self.every_series if getattr(item, "other", None) != name)
+        chosen = (item for one in self.some_series if one.selects(name) for item in one.items)
+        added = tuple(item for item in (*chosen, *self.every_series) if getattr(item, "other", None) != name)
         return group.model_copy(update={"items": (*group.items, *added)})
 
 
-for _model in (Sequence, SubGroup, Group, QualityConfig):
+for _model in (Sequence, SubGroup, Group, Selection, QualityConfig):
     _model.model_rebuild()
 
 

@@ -25,10 +25,53 @@ from skyledger.quality.catalogue import (
     Record,
     Spike,
 )
+from skyledger.quality.course import DetectionLimit, LocalOutlier, Noise, TimeOrder
+from skyledger.quality.relations import (
+    AltitudePressure,
+    Cell,
+    Climatology,
+    Consistency,
+    Inherits,
+    Speed,
+    ThetaRises,
+)
+from skyledger.quality.surroundings import (
+    CalibrationStep,
+    Mode,
+    OtherRange,
+    PhaseWindow,
+    StatusWord,
+    WarmUp,
+)
 from tests.support.quality import NAN, START_S, config, frame, probabilities
 
 # One of each, with all that it can look at
+PLACE: dict[str, Any] = {"latitude": "lat", "longitude": "lon"}
 ALL = (
+    TimeOrder(max_step_s=1),
+    DetectionLimit(limit=2),
+    LocalOutlier(window=3, min_mad=0.1),
+    Noise(window_s=4, max_std=1, max_std_fail=3, min_std=0.5, min_std_fail=0.1),
+    PhaseWindow(other="phase"),
+    Mode(other="mode", after_s=1),
+    StatusWord(other="word", bad_bits=6),
+    WarmUp(other="phase", seconds=4, ramp_s=2),
+    OtherRange(other="y", fail=(0, 14), suspect=(2, 12)),
+    CalibrationStep(other="mode", k=1),
+    CalibrationStep(other="mode", readings="word", min_sigma=0.1, settle_s=1),
+    Consistency(other="y", max_difference=1, fail_difference=3),
+    Consistency(of="lat", other="lon", max_difference=1),
+    Inherits(others=("y",)),
+    ThetaRises(pressure="y", height="phase", above_m=0, over_s=1, span_m=0.5),
+    Speed(**PLACE),
+    AltitudePressure(other="y"),
+    Climatology(latitude="lat", height="y", cells=(Cell(latitude=(0, 4), usual=(0, 3)), Cell(usual=(0, 9)))),
+    Climatology(
+        latitude="lat",
+        height="y",
+        tropopause=((0, 9), (90, 5)),
+        cells=(Cell(months=(8,), height_m=(None, 0), usual=(0, 3)),),
+    ),
     Missing(fill_values=(-999.0,)),
     Record(),
     Gap(max_gap_s=5),
@@ -65,7 +108,13 @@ def rich_frame(values: list[float]) -> Any:
     return frame(
         values,
         time_s=np.cumsum(np.arange(n) % 3),  # irregular, and two rows of one time
-        others={"y": np.arange(n) * 2.0},
+        others={"y": np.arange(n) * 2.0, "lat": np.arange(n) * 0.001, "lon": 179.999 + np.arange(n) * 0.001},
+        channels={
+            "phase": np.arange(n) % 9.0,
+            "mode": np.where(np.arange(n) % 5 < 2, 1.0, 0.0),
+            "word": np.where(np.arange(n) % 7 == 6, np.nan, np.arange(n) % 8),
+        },
+        own={"y": np.linspace(0, 1, n, dtype=np.float32)},
         settings={"tip": 0.5, "doubt": 1.0},
         suspect=np.arange(n) % 2 == 0,
         latitude_deg=33.0,
@@ -99,7 +148,9 @@ def test_missing_in_missing_out_and_nothing_is_changed(test: QualityTest, values
 @pytest.mark.parametrize("test", ALL, ids=id_of)
 def test_a_series_without_a_partner_or_settings_is_not_judged_but_accepted(test: QualityTest) -> None:
     p = test.probability(frame([1.0, 2.0, 3.0]), "x")
-    if test.partners("x") or test.test in {"multiple_of", "doubtful", "record"}:
+    if test.test == "warm_up":  # it was switched on with the first row
+        assert (p == 0).all()
+    elif test.partners("x") or test.test in {"multiple_of", "doubtful", "record"}:
         assert np.isnan(p).all()
     else:
         assert not np.isnan(p).all()
@@ -109,7 +160,7 @@ def test_a_series_without_a_partner_or_settings_is_not_judged_but_accepted(test:
 def test_the_catalogue_tells_what_a_test_does_without_making_one(name: str) -> None:
     component = catalogue()[name]
     assert component.description.endswith(".")
-    assert component.category in {"presence", "value", "course", "relation"}
+    assert component.category in {"presence", "value", "course", "relation", "state"}
     assert "critical" not in component.parameters
 
 

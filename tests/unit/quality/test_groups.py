@@ -217,7 +217,7 @@ series:
             "    mapper: {limited: 0.5, type: three_band, good: 0.4}",
             ["line 7", "limited 0.5 is above good 0.4"],
         ),
-        ("    rules: [{rule: shrink}]", ["line 7", "rules[0]", "max_invalid_share, grow or min_segment"]),
+        ("    rules: [{rule: shrink}]", ["line 7", "rules[0]", "grow, min_segment or completeness"]),
         ("    rules: [{rule: grow}, {rule: grow}]", ["several are called grow"]),
         ("    clip: [100, 0]", ["line 7", "series.x.clip: limits are reversed"]),
         ("    itmes: []", ["line 7", "series.x.itmes: unknown key; expected one of items, measure"]),
