@@ -49,8 +49,8 @@ def apply(raw: FloatArray, time_s: FloatArray, pair: CalibrationPair, *, final: 
     if post is None:
         return Calibrated(response(pre, raw), none, "not calibrated after the deployment")
     before, after = response(pre, raw), response(post, raw)
-    share = weight(time_s, pre, post)
-    return Calibrated((1.0 - share) * before + share * after, np.abs(after - before) / 2.0, "")
+    difference = after - before
+    return Calibrated(before + weight(time_s, pre, post) * difference, np.abs(difference) / 2.0, "")
 
 
 def weight(time_s: FloatArray, pre: CalibrationRecord, post: CalibrationRecord) -> FloatArray:
