@@ -49,11 +49,6 @@ def raw_flight(world: IagosWorld, flight: Flight, revision: int = 1) -> l0a.RawF
     )
 
 
-def raw_name(flight: Flight, revision: int = 1) -> str:
-    """Name of a raw file."""
-    return f"IAGOS_P1_{flight.flight_id}_L0A_r{revision}.csv.gz"
-
-
 def write_raw(
     world: IagosWorld, flight: Flight, revision: int = 1, *, truncated: bool = False, bad_lines: int = 0
 ) -> bytes:

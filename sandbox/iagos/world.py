@@ -13,6 +13,7 @@ import numpy as np
 from sandbox.iagos.course import Course
 from sandbox.noise import key, normal, uniform
 from skyledger.iagos.flight import Stop
+from skyledger.iagos.names import raw_name
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 EVERY_H = 23.0  # from one departure of an aircraft to its next
@@ -149,6 +150,10 @@ class Flight:
     def flight_id(self) -> str:
         """Sixteen digits."""
         return f"{self.departure.time:%Y%m%d%H%M%S}{self.aircraft.number}"
+
+    def raw_name(self, revision: int = 1) -> str:
+        """Name of its raw file."""
+        return raw_name("P1", self.flight_id, revision)
 
     @property
     def flight_no(self) -> str:
