@@ -15,7 +15,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "skyledger",
         "name": "Skyledger",
         "description": "Observing networks: their remote systems and their databases",
-        "connection-types": [_MARIADB, _INFLUXDB, _GEOSTREAMS],
+        "connection-types": [_MARIADB, _INFLUXDB, _GEOSTREAMS, _IAGOS],
     }
 
 
@@ -106,6 +106,27 @@ _GEOSTREAMS = {
             "label": "API key in",
             "description": "query only for servers that do not know the header X-API-Key: addresses end up in logs",
             "schema": {"type": "string", "enum": ["header", "query"], "default": "header"},
+        },
+        **_EXCHANGE,
+    },
+}
+
+_IAGOS = {
+    "connection-type": "iagos",
+    "hook-class-name": "hooks.iagos.IagosHook",
+    "hook-name": "IAGOS data centre",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "extra"],
+        "relabeling": {"login": "Credential", "password": "Passphrase"},
+        "placeholders": {"host": "data.example.org", "port": "443", "login": "fzj-p1"},
+    },
+    "conn-fields": {
+        "scheme": _SCHEME,
+        "path_prefix": _text("Path prefix", "What stands before /api/v1"),
+        "token": {
+            "label": "Token",
+            "description": "hmac signs every request; sha256 only for servers that know nothing better",
+            "schema": {"type": "string", "enum": ["hmac", "sha256"], "default": "hmac"},
         },
         **_EXCHANGE,
     },

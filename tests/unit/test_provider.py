@@ -8,6 +8,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 
 from skyledger import geostreams, influx, warehouse, web
+from skyledger.iagos.transfer import client
 from skyledger.provider import get_provider_info
 
 TYPES = {t["connection-type"]: t for t in get_provider_info()["connection-types"]}
@@ -36,6 +37,7 @@ def test_each_connection_type_is_that_of_its_hook(info: dict[str, Any]) -> None:
         ("mariadb", [warehouse]),
         ("influxdb", [web, influx, influx.common, influx.v1, influx.v2]),
         ("geostreams", [web, geostreams]),
+        ("iagos", [web, client]),
     ],
 )
 def test_the_form_has_a_field_for_every_option_that_is_read(kind: str, modules: list[Any]) -> None:
