@@ -163,7 +163,7 @@ def _clock(name: str, units: str) -> tuple[float, datetime]:
     import netCDF4
 
     try:
-        zero, one = netCDF4.num2date([0, 1], units, only_use_cftime_datetimes=False)
+        zero, one = np.asarray(netCDF4.num2date([0, 1], units, only_use_cftime_datetimes=False))
     except ValueError as error:
         raise FormatError(
             f"{name}: units of time {units!r}: {error}; expected seconds since a date"

@@ -130,7 +130,9 @@ def _header(
     begin = stated
     if counted != stated:
         problem = f"line 1: NLHEAD is {stated}, and the header has {counted} lines by its own counts"
-        fitting = [at for at in (stated, counted) if _data_begin(lines, at, width)]
+        fitting = [at for at in (stated, counted) if _first_row(lines, at, width)] or [
+            at for at in (stated, counted) if _name_line(lines, at, width)
+        ]
         if strict or not fitting:
             raise FormatError(f"{name}: {problem}" + ("" if fitting else "; data begin after neither"))
         begin = fitting[0]
@@ -184,13 +186,9 @@ def _name_line(lines: Sequence[str], at: int, width: int | None) -> tuple[str, .
     return parts if fits and not any(_numeric(part) for part in parts) else ()
 
 
-def _data_begin(lines: Sequence[str], at: int, width: int) -> bool:
-    """Whether the data begin at this index: a row (or a name line) here, and none before."""
-    if not 0 < at < len(lines):
-        return False
-    return (_numeric(lines[at]) == width or bool(_name_line(lines, at, width))) and _numeric(
-        lines[at - 1]
-    ) != width
+def _first_row(lines: Sequence[str], at: int, width: int) -> bool:
+    """Whether the line with this index is a row, and the one before is none."""
+    return 0 < at < len(lines) and _numeric(lines[at]) == width != _numeric(lines[at - 1])
 
 
 def _rows(
