@@ -46,7 +46,11 @@ def flight(n: int = 900, seed: int = 1, key: Key = KEY) -> FlightData:
         "phase": np.full(n, 6.0),
         "status_word": np.zeros(n),
         "co_mode": np.zeros(n),
-        "t_sensor_k": np.full(n, 246.0),
+        "t_sensor_k": 246.0 + rng.normal(0, 0.05, n),
+        "rh_raw": 0.05 + rng.normal(0, 3e-4, n),
+        "o3_cell_a": 60.0 + rng.normal(0, 0.8, n),
+        "o3_cell_b": 60.0 + rng.normal(0, 0.8, n),
+        "co_raw_ppb": 97.0 + rng.normal(0, 2, n),
     }
     return FlightData(
         key=key,

@@ -64,6 +64,13 @@ class QualityTest(Model):
     critical: Annotated[bool, Field(description="a failure decides, whatever other tests say")] = False
     weight: Annotated[int, Field(ge=1, description="in weighted_mean")] = 1
     when: Annotated[tuple[Condition, ...], Field(description="rows to judge: where all of these hold")] = ()
+    of: Annotated[
+        str | None,
+        Field(
+            description="channel or series whose values are looked at instead: the raw reading, or what disturbs it",
+            exclude_if=lambda value: value is None,  # digests of configurations that are older than it stay
+        ),
+    ] = None
 
     category: ClassVar[str]
 
@@ -74,7 +81,8 @@ class QualityTest(Model):
 
     def partners(self, name: str) -> set[str]:
         """Other series and channels that the test looks at when it judges series `name`."""
-        return ({condition.of for condition in self.when} | self.looks_at()) - {name, SUN}
+        others = {condition.of for condition in self.when} | self.looks_at()
+        return (others if self.of is None else others | {self.of}) - {name, SUN}
 
     def looks_at(self) -> set[str]:
         """Series and channels that the test itself looks at, which may include the tested one."""
@@ -83,16 +91,19 @@ class QualityTest(Model):
 
     def probability(self, frame: Frame, name: str) -> Probability:
         """Probability of each value of a series to be valid, (n,). NaN where missing or not judged."""
-        rows = frame.present(name)
-        if self.when:
+        rows, values = frame.present(name), frame.series[name]
+        if self.of is not None:
+            values = frame.partner(self.of)
+        if self.when or self.of is not None:
             judged = np.zeros(len(frame.time_s), dtype=bool)
             judged[rows] = True
+            judged &= ~np.isnan(values)
             for condition in self.when:
                 judged &= condition.holds(frame, name)
             rows = np.flatnonzero(judged)
         probability = np.full(len(frame.time_s), np.nan, dtype=np.float32)
         with np.errstate(divide="ignore", invalid="ignore"):  # steps of no time, infinite values
-            probability[rows] = self.judge(Seen(frame, rows, frame.time_s[rows], frame.series[name][rows]))
+            probability[rows] = self.judge(Seen(frame, rows, frame.time_s[rows], values[rows]))
         return probability
 
     @abstractmethod
@@ -141,12 +152,3 @@ def ascending(limits: Limits, what: str = "limits") -> Limits:
     if low is not None and high is not None and low >= high:
         raise ValueError(f"{what} are reversed or equal: {low:g}, {high:g}; expected the lower one first")
     return limits
-
-
-def check_nested(fail: Limits, suspect: Limits) -> None:
-    """Raises ValueError without any limit, and when suspect limits lie outside of the fail limits."""
-    if fail == suspect == (None, None):
-        raise ValueError("a range without limits; expected fail, suspect or both")
-    for bad, unusual, sign in zip(fail, suspect, (1, -1), strict=True):
-        if bad is not None and unusual is not None and sign * unusual < sign * bad:
-            raise ValueError(f"suspect limit {unusual} lies outside the fail limit {bad}")

@@ -14,7 +14,6 @@ from skyledger.quality.base import (
     QualityTest,
     Seen,
     ascending,
-    check_nested,
     doubt,
     falling,
     ones,
@@ -80,7 +79,11 @@ class Range(QualityTest):
 
     @model_validator(mode="after")
     def _nested(self) -> Self:
-        check_nested(self.fail, self.suspect)
+        if self.fail == self.suspect == (None, None):
+            raise ValueError("a range without limits; expected fail, suspect or both")
+        for bad, unusual, sign in zip(self.fail, self.suspect, (1, -1), strict=True):
+            if bad is not None and unusual is not None and sign * unusual < sign * bad:
+                raise ValueError(f"suspect limit {unusual} lies outside the fail limit {bad}")
         return self
 
     def judge(self, seen: Seen) -> Probability:

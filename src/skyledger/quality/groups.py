@@ -37,7 +37,6 @@ from skyledger.quality.runs import covered, runs
 from skyledger.quality.surroundings import (
     CalibrationStep,
     Mode,
-    OtherRange,
     PhaseWindow,
     StatusWord,
     WarmUp,
@@ -183,7 +182,6 @@ Item = Annotated[
     | Annotated[Mode, Tag("mode")]
     | Annotated[StatusWord, Tag("status_word")]
     | Annotated[WarmUp, Tag("warm_up")]
-    | Annotated[OtherRange, Tag("other_range")]
     | Annotated[CalibrationStep, Tag("calibration_step")]
     | Annotated[Consistency, Tag("consistency")]
     | Annotated[Inherits, Tag("inherits")]

@@ -25,13 +25,9 @@ _UNUSUAL = 0.6  # outside of a climatology: limited, for the unusual happens
 
 
 class Consistency(QualityTest):
-    """Two measurements of one quantity agree: 1 up to the largest usual difference, 0 from the fail limit up.
-
-    The two are the tested series and another, or two channels: both cells of an instrument.
-    """
+    """Two measurements of one quantity agree: 1 up to the largest usual difference, 0 from the fail limit up."""
 
     test: Literal["consistency"] = "consistency"
-    of: Annotated[str | None, Field(description="first measurement; none: the tested series")] = None
     other: Annotated[str, Field(description="second measurement")]
     max_difference: Annotated[float, Field(gt=0, description="largest usual difference")]
     fail_difference: Annotated[
@@ -44,12 +40,8 @@ class Consistency(QualityTest):
         ascending((self.max_difference, self.fail_difference), "max_difference, fail_difference")
         return self
 
-    def looks_at(self) -> set[str]:
-        return {self.other} if self.of is None else {self.of, self.other}
-
     def judge(self, seen: Seen) -> Probability:
-        first = seen.values if self.of is None else seen.frame.partner(self.of)[seen.rows]
-        difference = np.abs(first - seen.frame.partner(self.other)[seen.rows])
+        difference = np.abs(seen.values - seen.frame.partner(self.other)[seen.rows])
         return _ramp(difference, self.max_difference, self.fail_difference)
 
 

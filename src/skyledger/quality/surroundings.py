@@ -3,27 +3,17 @@
 Such states are channels of the frame: tests look at them, nobody judges them.
 """
 
-from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
-from skyledger.quality.base import (
-    DOUBTFUL,
-    Limits,
-    QualityTest,
-    Seen,
-    ascending,
-    check_nested,
-    ones,
-    outside,
-    unknown,
-)
-from skyledger.quality.frame import FloatArray, Probability
+from skyledger.quality.base import DOUBTFUL, QualityTest, Seen, ones, unknown
+from skyledger.quality.frame import Probability
 from skyledger.quality.runs import runs
 
 Channel = Annotated[str, Field(description="channel or series that tells the state")]
+_FEWEST_CHECKS = 2
 Codes = Annotated[tuple[float, ...], Field(min_length=1)]
 
 
@@ -81,7 +71,7 @@ class StatusWord(QualityTest):
 class WarmUp(QualityTest):
     """The instrument has been on for long enough: 0 at first, 1 after `seconds`, linear over the last `ramp_s`.
 
-    It was switched on at the first row, and wherever the phase becomes one of `on`.
+    It was switched on wherever the phase becomes one of `on`; before the first such row nothing is judged.
     """
 
     test: Literal["warm_up"] = "warm_up"
@@ -92,91 +82,51 @@ class WarmUp(QualityTest):
     category: ClassVar[str] = "state"
 
     def judge(self, seen: Seen) -> Probability:
-        if not len(seen.values):
-            return ones(seen.values)
         time_s = seen.frame.time_s
         switching = np.isin(seen.frame.partner(self.other), self.on)
-        switched = switching & ~np.append(False, switching[:-1])
-        switched[0] = True
+        switched = switching & ~np.append(False, switching[:-1])[: len(time_s)]
         on_s = time_s - np.maximum.accumulate(np.where(switched, time_s, -np.inf))
         p = np.clip((on_s - self.seconds + self.ramp_s) / self.ramp_s, 0.0, 1.0)
-        return np.asarray(p[seen.rows], dtype=np.float32)
-
-
-class OtherRange(QualityTest):
-    """Another quantity, on which this one depends, lies within limits, such as the temperature of a sensor."""
-
-    test: Literal["other_range"] = "other_range"
-    other: Channel
-    fail: Annotated[Limits, Field(description="lowest and highest with which a value is possible")] = (
-        None,
-        None,
-    )
-    suspect: Annotated[Limits, Field(description="lowest and highest with which it is reliable")] = (
-        None,
-        None,
-    )
-    category: ClassVar[str] = "state"
-
-    @field_validator("fail", "suspect")
-    @classmethod
-    def _in_order(cls, limits: Limits) -> Limits:
-        return ascending(limits)
-
-    @model_validator(mode="after")
-    def _nested(self) -> Self:
-        check_nested(self.fail, self.suspect)
-        return self
-
-    def judge(self, seen: Seen) -> Probability:
-        others = seen.frame.partner(self.other)[seen.rows]
-        p = ones(others)
-        p[outside(others, self.suspect)] = DOUBTFUL
-        p[outside(others, self.fail)] = 0.0
-        p[np.isnan(others)] = np.nan
-        return p
+        return np.asarray(np.where(np.isinf(on_s), np.nan, p)[seen.rows], dtype=np.float32)
 
 
 class CalibrationStep(QualityTest):
-    """From one zero check to the next the zero has not jumped: all values between two such checks are suspect.
+    """The zero of the instrument stays: values beside a check whose zero is off, or before it jumps, are suspect.
 
-    The zero of a check is the median of its readings. A jump is larger than k standard deviations, which are those of
-    readings around the zero of their check.
+    The zero of a check is the median of its readings. Off means farther than k standard deviations from the median of
+    all checks, or from the check before. The deviation is that of readings from the zero of their check. One check by
+    itself tells nothing.
     """
 
     test: Literal["calibration_step"] = "calibration_step"
     other: Channel
     zero: Annotated[Codes, Field(description="codes of a zero check")] = (1,)
-    readings: Annotated[
-        str | None, Field(description="channel with the readings; none: the series itself")
-    ] = None
     k: Annotated[float, Field(gt=0, description="standard deviations that are usual")] = 3.0
     min_sigma: Annotated[float, Field(ge=0, description="smallest standard deviation of readings")] = 0.0
     settle_s: Annotated[float, Field(ge=0, description="seconds of a check before its readings count")] = 0.0
     category: ClassVar[str] = "state"
 
-    def looks_at(self) -> set[str]:
-        return {self.other} if self.readings is None else {self.other, self.readings}
-
     def judge(self, seen: Seen) -> Probability:
-        frame = seen.frame
-        readings = _whole(seen) if self.readings is None else frame.partner(self.readings)
-        p = np.full(len(frame.time_s), np.nan, dtype=np.float32)
-        checks, residuals = [], []
-        for first, end in zip(*runs(np.isin(frame.partner(self.other), self.zero)), strict=True):
-            settled = frame.time_s[first:end] - frame.time_s[first] >= self.settle_s
+        time_s = seen.frame.time_s
+        readings = np.full(len(time_s), np.nan)
+        readings[seen.rows] = seen.values
+        spans, zeros, residuals = [], [], []
+        for first, end in zip(*runs(np.isin(seen.frame.partner(self.other), self.zero)), strict=True):
+            settled = time_s[first:end] - time_s[first] >= self.settle_s
             read = readings[first:end][settled & np.isfinite(readings[first:end])]
             if len(read):
-                checks.append((first, end, float(np.median(read))))
-                residuals.append(read - checks[-1][2])
-        sigma = max(float(np.concatenate(residuals).std()), self.min_sigma) if checks else self.min_sigma
-        for (_, after, zero), (before, _, next_zero) in pairwise(checks):
-            p[after:before] = DOUBTFUL if abs(next_zero - zero) > self.k * sigma else 1.0
+                spans.append((first, end))
+                zeros.append(float(np.median(read)))
+                residuals.append(read - zeros[-1])
+        if len(spans) < _FEWEST_CHECKS:
+            return unknown(seen.values)
+        sigma = max(float(np.concatenate(residuals).std()), self.min_sigma)
+        off = np.abs(np.subtract(zeros, np.median(zeros))) > self.k * sigma
+        jumps = np.abs(np.diff(zeros)) > self.k * sigma
+        doubted = np.concatenate([off[:1], off[:-1] | off[1:] | jumps, off[-1:]])
+        p = ones(time_s)
+        begins = [0, *(end for _, end in spans)]
+        ends = [*(first for first, _ in spans), len(time_s)]
+        for begin, end in zip(np.array(begins)[doubted], np.array(ends)[doubted], strict=True):
+            p[begin:end] = DOUBTFUL
         return p[seen.rows]
-
-
-def _whole(seen: Seen) -> FloatArray:
-    """The judged values in all rows of the frame; NaN elsewhere."""
-    whole = np.full(len(seen.frame.time_s), np.nan)
-    whole[seen.rows] = seen.values
-    return whole

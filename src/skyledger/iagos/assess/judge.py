@@ -48,6 +48,7 @@ def assess(data: FlightData, config: QualityConfig, manual: ManualFlags | None =
         series={name: one.value for name, one in data.series.items()},
         interval_s=data.interval_s,
         channels=data.channels,
+        settings={f"{name} limited": 1.0 for name in data.provenance.get("limited", ())},
         manual={name: manual.of_variable(name, data.time_s) for name in data.series},
     )
     verdicts = evaluate(frame, config)
