@@ -8,7 +8,7 @@ import numpy as np
 from sandbox.iagos import faults as wrong
 from sandbox.iagos.air import COLD_SENSOR_K, Air, air, over_ice_pa
 from sandbox.iagos.course import eased
-from sandbox.iagos.faults import Fault, on_grid
+from sandbox.iagos.faults import Fault
 from sandbox.iagos.world import Flight, IagosWorld
 from sandbox.noise import BoolArray, FloatArray, IntArray
 
@@ -55,7 +55,7 @@ def series(world: IagosWorld, flight: Flight) -> tuple[object, ...]:
 def grid(flight: Flight) -> IntArray:
     """All points of the 4 s grid from power on to power off, Unix seconds."""
     on_s, off_s = flight.course.power_s
-    return np.arange(int(on_grid(np.array([on_s]))[0]), int(off_s) + 1, wrong.STEP_S)
+    return np.arange(-int(-on_s // wrong.STEP_S) * wrong.STEP_S, int(off_s) + 1, wrong.STEP_S)
 
 
 def failing(world: IagosWorld, flight: Flight) -> bool:
