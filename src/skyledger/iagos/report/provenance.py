@@ -28,7 +28,7 @@ def chain(assessment: Assessment, context: ReportContext, digest: str) -> list[d
     ]
     flight = f"{context.key.flight_id}-{context.key.instrument_type}-r{context.key.revision}"
     made = data.provenance.get("steps") or [{"level": str(data.level), "software": context.software}]
-    for step in made:
+    for step, following in zip(made, [*made[1:], {}], strict=True):
         final = step["level"] == Level.L2
         steps.append(
             {
@@ -37,7 +37,7 @@ def chain(assessment: Assessment, context: ReportContext, digest: str) -> list[d
                 "what": "final calibration"
                 if final
                 else "physical units with the calibration before the deployment",
-                "digest": data.provenance.get("derived_from", "") if step is not made[-1] else "",
+                "digest": following.get("from", ""),
                 "activity": "calibration" if final else "formatting and calibration",
                 "agent": step["software"],
                 "with": [f"calibration {number}" for number in calibrations] if step is made[-1] else [],

@@ -91,7 +91,7 @@ def make_l0(
         "rows_read": len(raw.time_s),
         "rows_rejected": len(raw.rejected),
         "notes": list(raw.notes),
-        "steps": [{"level": str(Level.L0), "software": SOFTWARE}],
+        "steps": [{"level": str(Level.L0), "software": SOFTWARE, "from": source["sha256"]}],
     }
     return replace(data, provenance=read | _told(data, instrument, calibrations, limited))
 
@@ -111,10 +111,8 @@ def make_l2(l0: FlightData, instrument: Instrument, calibrations: CalibrationSet
     made, limited = _instrument(l0.time_s, l0.channels, pressure, instrument, calibrations, final=True)
     series = {name: made.get(name) or Series.unchecked(one.value) for name, one in l0.series.items()}
     data = replace(l0, level=Level.L2, series=series)
-    told = _told(data, instrument, calibrations, limited) | {
-        "steps": [*l0.provenance["steps"], {"level": str(Level.L2), "software": SOFTWARE}],
-        "derived_from": l0.digest(),
-    }
+    step = {"level": str(Level.L2), "software": SOFTWARE, "from": l0.digest()}
+    told = _told(data, instrument, calibrations, limited) | {"steps": [*l0.provenance["steps"], step]}
     return replace(data, provenance={**l0.provenance, **told})
 
 
