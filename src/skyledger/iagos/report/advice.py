@@ -23,7 +23,7 @@ from skyledger.iagos.report.view import BoolArray, of_instrument
 from skyledger.iagos.variables import variables
 from skyledger.quality.groups import tests_of
 
-PLANNED = ("phase", "mode")  # tests that object where the instrument is not to measure
+PLANNED = ("phase_window", "mode")  # tests that object where the instrument is not to measure
 _OUTSIDE = timedelta(hours=1)  # so far before departure or after arrival data belong to another flight
 _UNSEEN = timedelta(minutes=30)  # of a flight without data: told
 
@@ -183,9 +183,7 @@ def _of_rules(assessment: Assessment) -> Iterator[Warned]:
 def _of_people(assessment: Assessment, context: ReportContext) -> Iterator[Warned]:
     if assessment.manual.flags:
         people = ", ".join(sorted({one.person for one in assessment.manual.flags}))
-        yield Warned(
-            False, "flags", f"{len(assessment.manual.flags)} intervals were flagged by hand ({people})"
-        )
+        yield Warned(False, "flags", f"intervals flagged by hand: {len(assessment.manual.flags)} ({people})")
     if context.level is Level.L2 and context.rules.four_eyes:
         yield Warned(False, "release", "Level 2 needs a second PI who agrees")
 

@@ -15,9 +15,8 @@ from skyledger.iagos.report.comparison import Comparison
 from skyledger.iagos.report.context import ReportContext
 from skyledger.iagos.report.provenance import chain, prov
 from skyledger.iagos.report.times import iso, iso_of
-from skyledger.iagos.report.view import Pair, pairs, usable
+from skyledger.iagos.report.view import Pair, difference, pairs
 from skyledger.iagos.variables import variables
-from skyledger.quality.groups import tests_of
 
 
 def describe(assessment: Assessment, context: ReportContext, comparison: Comparison | None) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def describe(assessment: Assessment, context: ReportContext, comparison: Compari
             "result_digest": assessment.digest,
         },
         "variables": {name: _variable(assessment, name, advices[name]) for name in data.series},
-        "agreement": [_agreement(assessment, pair) for pair in pairs(data)],
+        "agreement": [_agreement(data, pair) for pair in pairs(data, assessment.config)],
         "comparison": _comparison(comparison),
         "flags_by_hand": [
             {
@@ -70,16 +69,6 @@ def describe(assessment: Assessment, context: ReportContext, comparison: Compari
         "decide": commands(context, digest, suggestion, advices, data),
         "links": dict(context.links),
     }
-
-
-def limit_of(assessment: Assessment, pair: Pair) -> float | None:
-    """How far two variables may differ, where a test of the configuration compares them."""
-    if pair.instrument not in assessment.config.series:
-        return None
-    tests = [t for item in assessment.config.group(pair.instrument).items for t in tests_of(item)]
-    of_pair = [test for test in tests if pair.aircraft in test.partners(pair.instrument)]
-    limits = [limit for test in of_pair if (limit := getattr(test, "max_difference", None)) is not None]
-    return float(limits[0]) if limits else None
 
 
 def _flight(data: FlightData, context: ReportContext) -> dict[str, Any]:
@@ -154,10 +143,9 @@ def _finding(one: TestFinding) -> dict[str, Any]:
     }
 
 
-def _agreement(assessment: Assessment, pair: Pair) -> dict[str, Any]:
-    series, limit = assessment.data.series, limit_of(assessment, pair)
-    difference = usable(series[pair.instrument]) - usable(series[pair.aircraft])
-    known = difference[np.isfinite(difference)]
+def _agreement(data: FlightData, pair: Pair) -> dict[str, Any]:
+    apart = difference(data, pair)
+    known = apart[np.isfinite(apart)]
     figures: dict[str, Any] = dict.fromkeys(
         ("mean", "median", "standard_deviation", "largest", "beyond_limit")
     )
@@ -167,15 +155,9 @@ def _agreement(assessment: Assessment, pair: Pair) -> dict[str, Any]:
             "median": float(np.median(known)),
             "standard_deviation": float(known.std()),
             "largest": float(known[np.abs(known).argmax()]),
-            "beyond_limit": int(np.count_nonzero(np.abs(known) > limit)) if limit else None,
+            "beyond_limit": int(np.count_nonzero(np.abs(known) > pair.limit)) if pair.limit else None,
         }
-    return {
-        **pair._asdict(),
-        "unit": variables()[pair.instrument].label,
-        "n": int(known.size),
-        "limit": limit,
-        **figures,
-    }
+    return {**pair._asdict(), "unit": variables()[pair.variable].label, "n": int(known.size), **figures}
 
 
 def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:

@@ -13,7 +13,6 @@ from skyledger.iagos.assess import Assessment
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.report.advice import percent
 from skyledger.iagos.report.comparison import Comparison
-from skyledger.iagos.report.content import limit_of
 from skyledger.iagos.report.figures import compare, over_time, route, style
 from skyledger.iagos.report.view import of_instrument, pairs
 
@@ -42,7 +41,7 @@ def _figures(assessment: Assessment, comparison: Comparison | None) -> dict[str,
             "map": route.route_map(data),
             "height": route.height_over_time(data),
             "profiles": compare.profiles(data, of_instrument(data)),
-            "agreement": [compare.agreement(data, pair, limit_of(assessment, pair)) for pair in pairs(data)],
+            "agreement": [compare.agreement(data, pair) for pair in pairs(data, assessment.config)],
             "differences": comparison
             and comparison.differences
             and compare.differences(comparison.time_s, dict(comparison.differences)),

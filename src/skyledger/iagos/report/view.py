@@ -8,20 +8,27 @@ from numpy.typing import NDArray
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import FlightData, FloatArray, Series
 from skyledger.iagos.variables import variables
+from skyledger.quality import QualityConfig
+from skyledger.quality.groups import tests_of
+from skyledger.quality.relations import Consistency
 
 BoolArray = NDArray[np.bool_]
 
 HEIGHT = "baro_alt_AC"
 _CRUISE = 0.93  # of the height that a tenth of the flight lies above: climb ends, descent begins
 _LONGEST_LEG_S = 5400.0  # of climb and descent
+_GROUND_M = 25.0  # so little above the lowest point an aircraft rolls
+_LOGARITHMIC_RATIO = 100.0
 _USABLE = (Validity.GOOD, Validity.LIMITED)
 
 
 class Pair(NamedTuple):
-    """Two variables that measure the same: by the instrument, by the aircraft."""
+    """Two measurements of one quantity, for a variable."""
 
-    instrument: str
-    aircraft: str
+    variable: str
+    first: str  # a variable or a channel
+    second: str
+    limit: float | None  # largest usual difference, of the test that compares them
 
 
 def usable(series: Series) -> FloatArray:
@@ -32,6 +39,14 @@ def usable(series: Series) -> FloatArray:
 def seen(series: Series) -> FloatArray:
     """Values that are not known to be wrong; NaN elsewhere."""
     return np.where(series.validity == Validity.ERRONEOUS, np.nan, series.value)
+
+
+def logarithmic_from(series: Series) -> float | None:
+    """Where a logarithmic axis begins; None unless most values lie two powers of ten apart, as those of water do."""
+    found = usable(series)
+    found = found[np.isfinite(found)]
+    small, large = np.percentile(found, [1, 99]) if found.size else (0.0, 0.0)
+    return float(small) / 2 if 0 < _LOGARITHMIC_RATIO * small < large else None
 
 
 def altitude_m(data: FlightData) -> FloatArray | None:
@@ -46,20 +61,49 @@ def legs(data: FlightData) -> dict[str, BoolArray]:
         return {}
     high = np.flatnonzero(height >= _CRUISE * np.nanpercentile(height, 90))
     first, last = int(high[0]), int(high[-1])
+    on_ground = height <= np.nanmin(height) + _GROUND_M
+    take_off = np.flatnonzero(on_ground[:first])
+    landing = np.flatnonzero(on_ground[last:])
     rows = np.arange(len(data))
     to_climb = data.time_s[first] - data.time_s
     to_descend = data.time_s - data.time_s[last]
     return {
-        "ascent": (rows <= first) & (to_climb <= _LONGEST_LEG_S),
-        "descent": (rows >= last) & (to_descend <= _LONGEST_LEG_S),
+        "ascent": (rows >= (take_off[-1] if take_off.size else 0))
+        & (rows <= first)
+        & (to_climb <= _LONGEST_LEG_S),
+        "descent": (rows >= last)
+        & (rows <= (last + landing[0] if landing.size else len(rows)))
+        & (to_descend <= _LONGEST_LEG_S),
     }
 
 
-def pairs(data: FlightData) -> list[Pair]:
-    """Variables of the instrument that the aircraft measures too."""
+def pairs(data: FlightData, config: QualityConfig) -> list[Pair]:
+    """What should agree: variables that instrument and aircraft measure, and whatever a consistency test compares."""
+    found: dict[tuple[str, str], Pair] = {}
     suffix = f"_{data.key.instrument_type}"
-    own = [name.removesuffix(suffix) for name in data.series if name.endswith(suffix)]
-    return [Pair(f"{name}{suffix}", f"{name}_AC") for name in own if f"{name}_AC" in data.series]
+    for name in of_instrument(data):
+        of_aircraft = f"{name.removesuffix(suffix)}_AC"
+        if of_aircraft in data.series:
+            found[name, of_aircraft] = Pair(name, name, of_aircraft, None)
+        items = config.group(name).items if name in config.series else ()
+        for test in (test for item in items for test in tests_of(item)):
+            if isinstance(test, Consistency):
+                first = test.of or name
+                found[first, test.other] = Pair(name, first, test.other, test.max_difference)
+    return [pair for pair in found.values() if all(_known(data, one) for one in (pair.first, pair.second))]
+
+
+def difference(data: FlightData, pair: Pair) -> FloatArray:
+    """First less second where the variable is usable, (n,); NaN elsewhere."""
+    first, second = (
+        usable(data.series[name]) if name in data.series else data.channels[name]
+        for name in (pair.first, pair.second)
+    )
+    return np.where(np.isfinite(usable(data.series[pair.variable])), first - second, np.nan)
+
+
+def _known(data: FlightData, name: str) -> bool:
+    return name in data.series or name in data.channels
 
 
 def of_instrument(data: FlightData) -> list[str]:

@@ -1,51 +1,70 @@
 """One variable over the flight: values by flag, uncertainty, and a strip with the flag of every value."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from skyledger.drawing import FAINT, QUIET, bars, spans, thousands
 from skyledger.iagos.flags import Validity
-from skyledger.iagos.flight import FlightData, Series
+from skyledger.iagos.flight import FlagArray, FlightData, FloatArray, Series
 from skyledger.iagos.report.figures.style import (
     BAND,
     FLAGS,
     HEIGHT_SHADE,
     LINE,
-    FloatArray,
+    PLAIN,
     envelope,
     new_figure,
     quiet,
     svg,
     time_axis,
 )
-from skyledger.iagos.report.view import altitude_m
+from skyledger.iagos.report.view import BoolArray, altitude_m, logarithmic_from
 from skyledger.iagos.variables import variables
 
-_WIDTH, _HEIGHT = 9.4, 1.75  # inches
-_LEFT, _RIGHT = 0.066, 0.995
+_HEIGHT = 1.75  # inches, as the widths
+_OWN_WIDTH, _OTHER_WIDTH = (
+    9.4,
+    6.2,
+)  # the page has a wide place for variables of the instrument, a narrow one for others
+_STRIP = (-0.125, -0.025)  # of the height of the axes: below them
 _BUCKETS = 700  # of lines; a marker needs more room
 _MARKERS = 350
-_LOGARITHMIC_FROM = 100.0  # ratio of the largest to the smallest of most values
 
 
 def over_time(data: FlightData, name: str) -> str:
     """SVG of one variable over the flight."""
     series, known = data.series[name], variables()[name]
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = quiet(figure.add_axes((_LEFT, 0.24, _RIGHT - _LEFT, 0.73)))
-    strip = figure.add_axes((_LEFT, 0.155, _RIGHT - _LEFT, 0.075))
+    width = _OWN_WIDTH if known.kind == "instrument" else _OTHER_WIDTH
+    left = 0.62 / width
+    figure = new_figure(width, _HEIGHT)
+    axes = quiet(figure.add_axes((left, 0.30, 0.995 - left, 0.68)))
     low, high = _limits(series)
+    floor = logarithmic_from(series) if known.kind == "instrument" else None
+    if floor is not None:
+        low = max(low, floor)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(PLAIN)
+    axes.set_ylim(low, high)
     _draw_height(axes, data)
-    _draw_values(axes, data.time_s, series, low, high)
+    _draw_values(axes, data.time_s, series, _jumps(series.value, known.unit))
     axes.set_ylim(low, high)
     axes.set_ylabel(known.label if known.label != "1" else "", color=QUIET, fontsize=8, labelpad=3)
-    first, last = float(data.time_s[0]), float(data.time_s[-1])
-    time_axis(axes, first, last, labels=False)
-    axes.tick_params(axis="x", length=0)
-    _draw_strip(strip, data.time_s, data.interval_s, series.validity)
-    time_axis(strip, first, last)
+    _draw_strip(axes, data.time_s, data.interval_s, series.validity)
+    time_axis(axes, float(data.time_s[0]), float(data.time_s[-1]))
+    axes.tick_params(axis="x", length=0, pad=14)
     return svg(figure, name, f"{known.long_name} over the flight, coloured by flag")
+
+
+def _jumps(value: FloatArray, unit: str) -> BoolArray:
+    """Around which values a line would only go round a circle, (n,): the date line is no event."""
+    jump = np.zeros(len(value), dtype=bool)
+    if unit.startswith("degree"):
+        width = -(-len(value) // _BUCKETS)
+        for row in np.flatnonzero(np.abs(np.diff(value)) > 180):
+            jump[max(0, row - width) : row + width + 1] = True
+    return jump
 
 
 def _limits(series: Series) -> tuple[float, float]:
@@ -67,32 +86,45 @@ def _draw_height(axes: Axes, data: FlightData) -> None:
     if height is None or not np.isfinite(height).any():
         return
     x, y = envelope(data.time_s, height, 150)
-    behind = axes.twinx()
-    behind.set_zorder(axes.get_zorder() - 1)
-    axes.patch.set_visible(False)
-    behind.fill_between(x, np.nan_to_num(y, nan=0.0), color=HEIGHT_SHADE, linewidth=0)
-    behind.set_ylim(0, 1.15 * max(1.0, float(np.nanmax(y))))
-    behind.set_axis_off()
+    part = np.nan_to_num(np.clip(y / max(1.0, float(np.nanmax(y))), 0, 1)) * 0.88
+    axes.fill_between(
+        x, part, transform=axes.get_xaxis_transform(), color=HEIGHT_SHADE, linewidth=0, zorder=0.1
+    )
 
 
-def _draw_values(axes: Axes, time_s: FloatArray, series: Series, low: float, high: float) -> None:
+def _draw_values(axes: Axes, time_s: FloatArray, series: Series, hidden: BoolArray) -> None:
     """Line, band and marks."""
     flag = series.validity
+    low, high = axes.get_ylim()
+    value = np.maximum(series.value, low) if axes.get_yscale() == "log" else series.value
 
     def only(*wanted: Validity) -> FloatArray:
-        return np.where(np.isin(flag, wanted), series.value, np.nan)
+        return np.where(np.isin(flag, wanted), value, np.nan)
 
     usable = only(Validity.GOOD, Validity.LIMITED)
     if series.uncertainty is not None and np.isfinite(usable).any():
         x, upper = envelope(time_s, usable + series.uncertainty, 250)
         x_low, lower = envelope(time_s, usable - series.uncertainty, 250)
-        axes.fill_between(x, upper, np.interp(x, x_low, lower), color=BAND, linewidth=0, alpha=0.8, zorder=1)
+        axes.fill_between(
+            x,
+            upper,
+            np.maximum(np.interp(x, x_low, lower), low),
+            color=BAND,
+            linewidth=0,
+            alpha=0.8,
+            zorder=1,
+        )
     for values, colour in (
         (only(Validity.NOT_VALIDATED), FLAGS[Validity.NOT_VALIDATED].colour),
         (usable, LINE),
     ):
         if np.isfinite(values).any():
-            axes.plot(*envelope(time_s, values, _BUCKETS), color=colour, linewidth=0.9, zorder=2)
+            axes.plot(
+                *envelope(time_s, np.where(hidden, np.nan, values), _BUCKETS),
+                color=colour,
+                linewidth=0.9,
+                zorder=2,
+            )
     for validity in (Validity.LIMITED, Validity.ERRONEOUS):
         look = FLAGS[validity]
         x, y = _marks(time_s, only(validity))
@@ -110,19 +142,22 @@ def _marks(time_s: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArr
     return x[np.isfinite(y)], y[np.isfinite(y)]
 
 
-def _draw_strip(strip: Axes, time_s: FloatArray, interval_s: float, validity: NDArray[np.int8]) -> None:
-    """The flag of every value by height and colour."""
-    strip.set_ylim(0, 1)
-    strip.set_yticks([])
-    strip.tick_params(length=2, width=0.6, color=QUIET, labelsize=8, pad=1.5)
-    strip.spines[:].set_color(FAINT)
+def _draw_strip(axes: Axes, time_s: FloatArray, interval_s: float, validity: FlagArray) -> None:
+    """The flag of every value by height and colour, below the axes."""
     place = np.rint((time_s - time_s[0]) / interval_s).astype(np.int64)
     whole = np.full(place[-1] + 1, Validity.MISSING, dtype=np.int8)
     whole[place] = validity
-    for flag, look in FLAGS.items():
-        edge = QUIET if flag == Validity.MISSING else look.colour
+    bottom, room = _STRIP[0], _STRIP[1] - _STRIP[0]
+    look: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+    axes.broken_barh([(time_s[0], time_s[-1] - time_s[0])], (bottom, room), facecolor="none", edgecolor=FAINT,
+                     linewidth=0.6, **look)  # fmt: skip
+    for flag, (_, colour, height, _) in FLAGS.items():
         found = [
             (time_s[0] + begin, max(length, interval_s))
             for begin, length in bars(spans(whole == flag, interval_s))
         ]
-        strip.broken_barh(found, (0, look.height), facecolor=look.colour, edgecolor=edge, linewidth=0.3)
+        if found:
+            edge = QUIET if flag == Validity.MISSING else colour
+            axes.broken_barh(
+                found, (bottom, height * room), facecolor=colour, edgecolor=edge, linewidth=0.3, **look
+            )

@@ -16,13 +16,12 @@ from matplotlib.path import Path
 from numpy.typing import ArrayLike
 
 from skyledger.drawing import FAINT, INK, QUIET
-from skyledger.iagos.flight import FlightData
+from skyledger.iagos.flight import FlightData, FloatArray
 from skyledger.iagos.report.figures.style import (
     ASCENT,
     DESCENT,
     LAND,
     LINE,
-    FloatArray,
     envelope,
     new_figure,
     quiet,
@@ -187,6 +186,8 @@ def _line(axes: Axes, x: FloatArray, y: FloatArray, text: str, *, top: bool, hea
     axes.plot(x, y, color=QUIET if heavy else "#c8ccd0", linewidth=1.0 if heavy else 0.5, zorder=2)
     rows = np.flatnonzero(inside)
     row = rows[np.argmin(x[rows] if top else y[rows])]
-    at_x = max(float(x[row]), left) if top else float(x[row])
+    at_x = float(x[row])
+    if at_x > right - 0.07 * (right - left):
+        return
     axes.annotate(text, (at_x, float(y[row])), (2, 2), textcoords="offset points", fontsize=6.5,
                   color=INK if heavy else QUIET, annotation_clip=True, zorder=2)  # fmt: skip

@@ -15,12 +15,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.ticker import FuncFormatter
 
 from skyledger.drawing import FAINT, INK, QUIET
 from skyledger.iagos.flags import Validity
-
-FloatArray = NDArray[np.float64]
+from skyledger.iagos.flight import FloatArray
 
 LINE, BAND, HEIGHT_SHADE, LAND = "#14507a", "#c9dfee", "#eeeeee", "#e6e2d6"
 ASCENT, DESCENT = "#0072b2", "#b3500a"
@@ -43,6 +42,7 @@ FLAGS = {
     Validity.MISSING: Look("missing", "#ffffff", 0.62, ""),
 }
 
+PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # for logarithmic axes: 100, not a formula
 _HOUR_STEPS = (0.25, 0.5, 1, 2, 3, 6)
 _MOST_TICKS = 10
 
