@@ -1,5 +1,5 @@
--- A deployment or flight of an aircraft or a place that does not lie inside a time; an open deployment need only begin in
--- it. Parameters: aircraft_id, measurement_location_id (one of them NULL), active_from, active_to
+-- A deployment or flight of an aircraft or a place that does not lie inside a time; an open deployment need only begin.
+-- Parameters: aircraft_id, measurement_location_id (one of them NULL), active_from, active_to
 SELECT CONCAT('deployment ', internal_no) AS what
 FROM deployment
 WHERE
