@@ -70,7 +70,7 @@ def _inspect(form: str, paths: Sequence[Path], read: Callable[[Path], _Table]) -
             if units.setdefault(name, unit) != unit:
                 notes.append(f"column {name}: the unit changes: {units[name]!r}, {unit!r}")
     rows, copies = _distinct(tables, list(units))
-    times = rows[:, 0]
+    times = rows[~np.isnan(rows[:, 0]), 0]
     if conflicts := len(times) - len(np.unique(times)):
         notes.append(f"rows of one time with different values: {conflicts}")
     return Inspection(
@@ -194,7 +194,5 @@ def _about(file: "netCDF4.Dataset") -> Iterator[str]:
             yield f"{name}: {file.getncattr(name)}"
 
 
-def _iso(time_s: float) -> str | None:
-    if math.isnan(time_s):
-        return None
+def _iso(time_s: float) -> str:
     return (_EPOCH + timedelta(seconds=float(time_s))).replace(tzinfo=None).isoformat()

@@ -55,6 +55,7 @@ def global_attributes(data: FlightData, created: datetime, software: str) -> dic
         "publisher_email": who.publisher_email,
         "publisher_url": who.publisher_url,
         "publisher_type": "institution",
+        "publisher_institution": who.publisher_name,
         "acknowledgement": f"Data of {who.project}; {who.institution}",
         "license": who.license,
         "source": f"{instrument} ({key.instrument_type}) on aircraft {data.aircraft}",
@@ -131,7 +132,6 @@ def _extent(data: FlightData) -> dict[str, Any]:
         if len(rings) == 1
         else f"MULTIPOLYGON ({', '.join(rings)})",
         "geospatial_bounds_crs": "EPSG:4326",
-        "geospatial_bounds_vertical_crs": "EPSG:5714",
     }
 
 
