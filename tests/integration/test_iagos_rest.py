@@ -38,6 +38,7 @@ def test_a_new_file_is_listed_fetched_and_acknowledged(at):
         "keys": [str(KEY)],
         "pages": 1,
         "known": 0,
+        "acknowledged": 0,
         "refused": [],
         "notes": [],
     }

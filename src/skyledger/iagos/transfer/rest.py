@@ -5,39 +5,35 @@ falls out by its key. Each page is committed together with the mark. A download 
 file will be, and goes on there after a break or a crash; only bytes with the announced sum take the file's name.
 """
 
-import base64
 import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from skyledger.errors import FormatError, PermanentError, SourceError, TransientError
 from skyledger.iagos import states
-from skyledger.iagos.flight import Key, Stop
+from skyledger.iagos.flight import Key
 from skyledger.iagos.jobs import Job
 from skyledger.iagos.states import State, held
 from skyledger.iagos.transfer import files
 from skyledger.iagos.transfer.client import IagosClient
+from skyledger.iagos.transfer.entries import cursor_at, entry_of
 from skyledger.iagos.transfer.errors import BadCursor, BadRange, NoSuchFile, RevisionChanged, Withdrawn
 from skyledger.iagos.transfer.files import raw_path, raw_store_errors
 from skyledger.iagos.transfer.offered import (
     TRIES,
-    FileEntry,
     SourceFile,
-    checked,
     same_bytes,
     source_file,
     statement,
 )
 from skyledger.iagos.transfer.outbox import send_acknowledgements
-from skyledger.iagos.transfer.signature import timestamp_text
 from skyledger.warehouse import Session, Warehouse
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 OVERLAP = timedelta(hours=1)
 TO_BE_BROUGHT = (State.QUEUED, State.TRANSFERRING, State.TRANSFER_FAILED)
@@ -52,6 +48,7 @@ class Listed:
     keys: list[Key] = field(default_factory=list)  # new ones
     pages: int = 0
     known: int = 0
+    acknowledged: int = 0  # left over from earlier runs
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -63,6 +60,7 @@ class Listed:
             "keys": [str(key) for key in self.keys],
             "pages": self.pages,
             "known": self.known,
+            "acknowledged": self.acknowledged,
             "refused": self.refused,
             "notes": self.notes,
         }
@@ -94,9 +92,11 @@ class Fetched:
 def list_new(warehouse: Warehouse, client: IagosClient, job: Job, *, run_id: str) -> Listed:
     """Read the data centre's list of a job's instrument type to its end and queue what is new.
 
+    What earlier runs could not acknowledge is sent first: it falls out of the list.
     An entry that cannot be used is kept with the reason and named in the summary; the others go on.
     """
     done = Listed(client.source, job.instrument_type)
+    done.acknowledged = _acknowledge(warehouse, client)
     with warehouse.session() as session:
         starts = _starts(session, done)
         after, more = next(starts), True
@@ -132,39 +132,17 @@ def fetch(warehouse: Warehouse, client: IagosClient, key: Key, *, data_root: Pat
         else:
             done = _Fetch(session, client, file, data_root, run_id).run()
     log.info("%s: %s %s", key, done.state, done.message or "")
-    try:
-        done.acknowledged = send_acknowledgements(warehouse, client).sent
-    except (SourceError, TransientError) as error:
-        log.warning("acknowledgements wait for the next run: %s", error)
+    done.acknowledged = _acknowledge(warehouse, client)
     return done
 
 
-def cursor_at(moment: datetime, file_id: str = "") -> str:
-    """The place in the list right after a file, or right before a time."""
-    place = f"{timestamp_text(moment)}|{file_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def entry_of(item: dict[str, Any]) -> FileEntry:
-    """Read an entry of the list. Raises FormatError."""
+def _acknowledge(warehouse: Warehouse, client: IagosClient) -> int:
+    """Send the acknowledgements that are due; return how many were taken."""
     try:
-        entry = FileEntry(
-            file_id=_typed(item["file_id"], str),
-            source_revision=_typed(item["revision"], int),
-            instrument_type=_typed(item["instrument_type"], str),
-            flight_id=_typed(item["flight_id"], str),
-            name=_typed(item["name"], str),
-            bytes=_typed(item["size"], int),
-            sha256=_typed(item["sha256"], str),
-            departure=_stop(item.get("departure")),
-            arrival=_stop(item.get("arrival")),
-            available_since=_moment(item["available_since"]),
-        )
-    except KeyError as error:
-        raise FormatError(f"the list's entry of {item.get('file_id')!r} has no {error}") from error
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"the list's entry of {item.get('file_id')!r}: {error}") from error
-    return checked(entry)
+        return send_acknowledgements(warehouse, client).sent
+    except (SourceError, TransientError) as error:
+        log.warning("acknowledgements wait for the next run: %s", error)
+        return 0
 
 
 def _take(session: Session, done: Listed, items: list[dict[str, Any]], run_id: str) -> None:
@@ -369,25 +347,3 @@ class _Fetch:
 def _sha256(path: Path) -> str:
     with raw_store_errors(path.name), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _typed(value: Any, kind: type[T]) -> T:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is not as agreed; expected {kind.__name__}")
-    return value
-
-
-def _stop(entry: Any) -> Stop | None:
-    if entry is None:
-        return None
-    airport = _typed(entry["airport"], str)
-    if not 3 <= len(airport) <= 8:
-        raise ValueError(f"airport {airport!r}: expected the IATA code")
-    return Stop(airport, _moment(entry["time"]))
-
-
-def _moment(text: Any) -> datetime:
-    moment = datetime.fromisoformat(_typed(text, str))
-    if moment.tzinfo is None:
-        raise ValueError(f"time {text!r}: expected one with Z or an offset")
-    return moment.astimezone(UTC)
