@@ -269,11 +269,17 @@ def test_provenance_tells_file_rows_software_and_calibrations():
     assert told["source"] == SOURCE
     assert (told["rows_read"], told["rows_rejected"], told["notes"]) == (N, 1, ["lines end with CR LF"])
     assert told["calibration_ids"] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert told["calibrations"]["parts"]["O3 analyser"]["post"]["parameters"] == O3_POST
+    assert [c["parameters"] for c in told["calibrations"]["O3 analyser"]] == [O3_PRE, O3_POST]
     assert [(step["level"], step["from"]) for step in told["steps"]] == [
         ("L0", SOURCE["sha256"]),
         ("L2", level_0(one).digest()),
     ]
+
+
+def test_level_0_is_the_same_whether_a_later_calibration_is_known_or_not():
+    early, late = level_0(known=calibrations()), level_0(known=calibrations(final=True))
+    assert early.provenance["calibration_ids"] == [1, 3, 5, 7]
+    assert early.digest() == late.digest()
 
 
 def test_equal_input_gives_an_equal_digest_whenever_it_runs():

@@ -30,6 +30,12 @@ def response(record: CalibrationRecord, raw: FloatArray) -> FloatArray:
     return np.interp(raw, x, y, left=np.nan, right=np.nan)
 
 
+def used(pair: CalibrationPair, *, final: bool) -> tuple[CalibrationRecord, ...]:
+    """Which calibrations count: both for final data, else the first there is."""
+    known = tuple(one for one in (pair.pre, pair.post) if one)
+    return known if final else known[:1]
+
+
 def apply(raw: FloatArray, time_s: FloatArray, pair: CalibrationPair, *, final: bool) -> Calibrated:
     """Physical values of raw ones, (n,); `time_s` in Unix seconds UTC.
 
@@ -38,19 +44,17 @@ def apply(raw: FloatArray, time_s: FloatArray, pair: CalibrationPair, *, final: 
     functions are linear in their parameters, so it is their results that are weighted: tables may differ in nodes.
     Raises PermanentError when there is no calibration at all.
     """
-    pre, post = pair.pre, pair.post
-    none = np.zeros(len(raw))
-    if pre is None:
-        if post is None:
-            raise PermanentError("no calibration is known; import one, then run the flight again")
-        return Calibrated(response(post, raw), none, "calibrated after the deployment only")
-    if not final:
-        return Calibrated(response(pre, raw), none, "")
-    if post is None:
-        return Calibrated(response(pre, raw), none, "not calibrated after the deployment")
-    before, after = response(pre, raw), response(post, raw)
-    difference = after - before
-    return Calibrated(before + weight(time_s, pre, post) * difference, np.abs(difference) / 2.0, "")
+    records = used(pair, final=final)
+    if not records:
+        raise PermanentError("no calibration is known; import one, then run the flight again")
+    values = response(records[0], raw)
+    if len(records) == 1:
+        limited = "not calibrated after the deployment" if final else ""
+        if pair.pre is None:
+            limited = "calibrated after the deployment only"
+        return Calibrated(values, np.zeros(len(raw)), limited)
+    difference = response(records[1], raw) - values
+    return Calibrated(values + weight(time_s, *records) * difference, np.abs(difference) / 2.0, "")
 
 
 def weight(time_s: FloatArray, pre: CalibrationRecord, post: CalibrationRecord) -> FloatArray:

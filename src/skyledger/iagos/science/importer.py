@@ -20,7 +20,7 @@ from skyledger.iagos.metadata.calibrations import CalibrationSet
 from skyledger.iagos.metadata.flights import Flight
 from skyledger.iagos.names import Level
 from skyledger.iagos.science import formulas
-from skyledger.iagos.science.calibrate import Calibrated, apply
+from skyledger.iagos.science.calibrate import Calibrated, apply, used
 from skyledger.iagos.science.synchronise import Grid
 from skyledger.iagos.variables import variables
 from skyledger.meteorology import potential_temperature_k, pressure_altitude_m
@@ -213,12 +213,14 @@ def _told(
     data: FlightData, instrument: Instrument, calibrations: CalibrationSet, limited: Mapping[str, str]
 ) -> dict[str, Any]:
     """What provenance says of a step. When it ran is not told: it would make equal data unequal."""
-    used = calibrations.as_dict()
-    del used["as_of"]
+    records = {
+        kind: used(part.pair, final=data.level is Level.L2) for kind, part in calibrations.parts.items()
+    }
     return {
         "software": SOFTWARE,
-        "calibrations": used,
-        "calibration_ids": list(calibrations.ids),
+        "deployment": calibrations.deployment,
+        "calibrations": {kind: [one.as_dict() for one in several] for kind, several in records.items()},
+        "calibration_ids": sorted({one.id for several in records.values() for one in several}),
         "limited": dict(limited),
         "uncertainty": f"{instrument.combine} of an absolute part, a relative part and half the drift of calibration",
         "humidity_offset": humidity_offset(data),
