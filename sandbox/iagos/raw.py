@@ -98,7 +98,7 @@ def _measured(
     carbon_monoxide = carbon_monoxide + (1 + 0.005 * carbon_monoxide) * noise("carbon monoxide")
     to_sensor = (stopped / temperature) ** 3.5 * over_liquid_pa(temperature) / over_liquid_pa(stopped)
     humidity = there.humidity * to_sensor
-    humidity = np.where(stopped < COLD_SENSOR_K, 1.3 * humidity, humidity) + 3e-4 * noise("humidity")
+    humidity = np.where(stopped < COLD_SENSOR_K, 1.3 * humidity, humidity) + 1.5e-4 * noise("humidity")
     counts = np.clip(
         np.round(VOLUME_CM3 * there.cloud_cm3 + np.sqrt(VOLUME_CM3 * there.cloud_cm3) * noise("cloud")),
         0,

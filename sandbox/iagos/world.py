@@ -47,7 +47,7 @@ _RESPONSE: dict[str, tuple[str, dict[str, tuple[float, float, float, float]]]] =
     RH: (
         "polynomial",
         {
-            "c0": (0.0015, 4e-4, 9e-4, 1e-5),
+            "c0": (0.0015, 4e-4, 4e-4, 1e-5),
             "c1": (1.02, 0.01, -0.02, 2e-4),
             "c2": (-0.03, 0.004, 0.004, 1e-4),
         },
