@@ -1,12 +1,14 @@
 """What an instrument type measures, with which parts, and how well."""
 
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from skyledger.config import CONFIG_DIR, Model, load
 from skyledger.errors import ConfigError
+from skyledger.iagos.variables import variables
 
 
 class Uncertainty(Model):
@@ -51,8 +53,26 @@ def instruments() -> dict[str, Instrument]:
         one = load(Instrument, path)
         if one.instrument_type != path.stem:
             raise ConfigError(f"{path}: instrument_type is {one.instrument_type!r}; expected {path.stem!r}")
+        _check_measured(one, path)
         found[one.instrument_type] = one
     return found
+
+
+def _check_measured(one: Instrument, path: Path) -> None:
+    """Whether variables and columns of raw files that the configuration names do exist."""
+    from skyledger.iagos.formats.raw import DECIMALS  # loads pyarrow
+
+    columns = DECIMALS.get(one.instrument_type, {})
+    for name, measured in one.measured.items():
+        if name not in variables():
+            raise ConfigError(
+                f"{path}: measured.{name}: no such variable; expected one of {', '.join(variables())}"
+            )
+        if measured.column not in columns:
+            raise ConfigError(
+                f"{path}: measured.{name}.column: {measured.column!r} is no column of raw files;"
+                f" expected one of {', '.join(columns)}"
+            )
 
 
 def load_instrument(instrument_type: str) -> Instrument:
