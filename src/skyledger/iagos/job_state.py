@@ -8,16 +8,20 @@ from skyledger.iagos.jobs import Due, Job, due, jobs
 from skyledger.warehouse import Session
 
 
+def done_times(session: Session) -> dict[str, datetime]:
+    """For which time each job was done last (UTC); jobs that never ran are left out."""
+    return {job: at.replace(tzinfo=UTC) for job, at, _ in session.query(_statement("job_states"))}
+
+
 def due_now(session: Session, now: datetime) -> list[Due]:
     """Jobs that are due, in their order."""
-    done = {job: at.replace(tzinfo=UTC) for job, at, _ in session.query(_statement("job_states"))}
+    done = done_times(session)
     return [found for one in jobs().values() if (found := due(one, done.get(one.job), now))]
 
 
 def note_done(session: Session, job: Job, now: datetime, *, run_id: str) -> None:
     """A job was done for everything up to now; nothing is noted when it was not due."""
-    done = {name: at.replace(tzinfo=UTC) for name, at, _ in session.query(_statement("job_states"))}
-    found = due(job, done.get(job.job), now)
+    found = due(job, done_times(session).get(job.job), now)
     if found is None:
         return
     values = {
