@@ -73,6 +73,7 @@ class QualityTest(Model):
     ] = None
 
     category: ClassVar[str]
+    planned: ClassVar[bool] = False  # it objects where the instrument was not to measure: that is no failure
 
     @property
     def label(self) -> str:

@@ -1,5 +1,6 @@
 """Tests of a series beside others: agreement, dependence, laws of the atmosphere, movement, climatology."""
 
+from bisect import bisect
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,7 +16,6 @@ from skyledger.quality.base import (
     ascending,
     doubt,
     falling,
-    ones,
     outside,
     unknown,
 )
@@ -98,9 +98,9 @@ class ThetaRises(QualityTest):
 class Speed(QualityTest):
     """The position can be reached from the others at a possible speed: 0 above `fail_m_s`, suspect above `suspect_m_s`.
 
-    Of the spans between impossible steps the longest is believed, and from there on, forwards and backwards, every
-    span whose ends can be reached. So it is the outlying rows that fail, and not those after them. Both coordinates
-    are tested.
+    Of the spans between impossible steps the longest is believed, and then, by length, every span that can be reached
+    from those before and after it that are believed. So it is the outlying rows that fail, and not those after them.
+    Both coordinates are tested.
     """
 
     test: Literal["speed"] = "speed"
@@ -134,20 +134,21 @@ class Speed(QualityTest):
 
         steps = great_circle_m(latitude[:-1], longitude[:-1], latitude[1:], longitude[1:])
         speeds = np.where(steps == 0, 0.0, steps / np.diff(time_s))
-        broken = np.flatnonzero(speeds > self.fail_m_s)
-        first, last = np.append(0, broken + 1), np.append(broken, len(time_s) - 1)
-        longest = int(np.argmax(last - first))
-        p = ones(time_s)
-        for order, near, far in (
-            (range(longest + 1, len(first)), first, last),
-            (range(longest - 1, -1, -1), last, first),
-        ):
-            reached = int(far[longest])
-            for span in order:
-                if abs(speed(reached, int(near[span]))) <= self.fail_m_s:
-                    reached = int(far[span])
-                else:
-                    p[first[span] : last[span] + 1] = 0.0
+        broken = speeds > self.fail_m_s
+        # a row that is off by little may still be in reach of one side: both ends of a broken step stand for themselves
+        cut = np.flatnonzero(broken | np.append(broken[1:], False) | np.append(False, broken[:-1]))
+        first, last = np.append(0, cut + 1), np.append(cut, len(time_s) - 1)
+        p = np.zeros(len(time_s), dtype=np.float32)
+        believed: list[int] = []  # spans, ascending
+        for span in np.argsort(first - last, kind="stable").tolist():
+            place = bisect(believed, span)
+            before, after = believed[:place][-1:], believed[place:][:1]
+            steps_to_believed = [(last[i], first[span]) for i in before] + [
+                (last[span], first[i]) for i in after
+            ]
+            if all(speed(*step) <= self.fail_m_s for step in steps_to_believed):
+                believed.insert(place, span)
+                p[first[span] : last[span] + 1] = 1.0
         hurried = np.append(False, (speeds > self.suspect_m_s) & (speeds <= self.fail_m_s))
         return np.fmin(p, doubt(hurried))
 

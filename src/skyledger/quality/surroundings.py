@@ -24,6 +24,7 @@ class PhaseWindow(QualityTest):
     other: Channel
     accepted: Annotated[Codes, Field(description="codes of accepted phases")] = (4, 5, 6, 7)
     category: ClassVar[str] = "state"
+    planned: ClassVar[bool] = True
 
     def judge(self, seen: Seen) -> Probability:
         phase = seen.frame.partner(self.other)[seen.rows]
@@ -40,6 +41,7 @@ class Mode(QualityTest):
     accepted: Annotated[Codes, Field(description="codes of modes that measure")] = (0,)
     after_s: Annotated[float, Field(ge=0, description="seconds after another mode that do not count")] = 30.0
     category: ClassVar[str] = "state"
+    planned: ClassVar[bool] = True
 
     def judge(self, seen: Seen) -> Probability:
         time_s, mode = seen.frame.time_s, seen.frame.partner(self.other)

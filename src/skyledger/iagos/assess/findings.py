@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,9 @@ class TestFinding:
         None  # the value it objects to most; None for rules, and when it objects to none
     )
     worst_at_s: float | None = None
+    planned: bool = (
+        False  # it objects where the instrument was not to measure: on the ground, while it checks itself
+    )
 
     @property
     def objected(self) -> int:
@@ -132,8 +135,8 @@ class VariableAssessment:
 
     @property
     def critical_failures(self) -> tuple[TestFinding, ...]:
-        """Critical tests that refused values."""
-        return tuple(one for one in self.findings if one.critical and one.fail)
+        """Critical tests that refused values which were to be measured."""
+        return tuple(one for one in self.findings if one.critical and one.fail and not one.planned)
 
 
 @dataclass(frozen=True)
@@ -162,8 +165,3 @@ class Assessment:
 def moment(time_s: float) -> datetime:
     """UTC time of Unix seconds."""
     return datetime.fromtimestamp(time_s, UTC)
-
-
-def plain(value: Any) -> Any:
-    """A number that JSON can tell: None for NaN."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

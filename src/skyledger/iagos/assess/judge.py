@@ -88,20 +88,19 @@ def _input_digest(data: FlightData, config_digest: str, manual: ManualFlags) -> 
 def _variable(
     data: FlightData, name: str, verdict: Verdict, config: QualityConfig, by_hand: FlagArray
 ) -> VariableAssessment:
-    group = config.group(name) if name in config.series else None
-    critical = {
-        test.label for item in (group.items if group else ()) for test in tests_of(item) if test.critical
-    }
+    items = config.group(name).items if name in config.series else ()
+    tests = {test.label: test for item in items for test in tests_of(item)}  # rules are none
     findings = [
         TestFinding(
             test=label,
-            critical=label in critical,
+            critical=label in tests and tests[label].critical,
             suspect=counts["suspect"],
             fail=counts["fail"],
             intervals=tuple(verdict.intervals.get(label, ())),
             intervals_left_out=verdict.intervals_left_out.get(label, 0),
             worst_value=verdict.worst.get(label, (None, None))[0],
             worst_at_s=verdict.worst.get(label, (None, None))[1],
+            planned=label in tests and tests[label].planned,
         )
         for label, counts in verdict.counts.items()
     ]
