@@ -10,13 +10,7 @@ from skyledger.iagos.flight import Key, Stop
 from skyledger.iagos.metadata.calibrations import calibration_set, get_calibrations
 from skyledger.iagos.metadata.components import component_id, component_tree
 from skyledger.iagos.metadata.flights import flight, note_flight
-from skyledger.iagos.metadata.impact import (
-    Impact,
-    impact,
-    impact_of_calibrations,
-    impact_of_deployment,
-    impact_of_relation,
-)
+from skyledger.iagos.metadata.impact import Impact, impact, impact_of
 from skyledger.iagos.metadata.people import has_role, people_with_role
 from skyledger.iagos.states import State, begin, move
 from skyledger.warehouse import Warehouse
@@ -347,26 +341,27 @@ def test_what_a_corrected_or_withdrawn_calibration_counted_for_is_touched(sessio
         (FLIGHT, "P1"),
     )
     ids = [number for (number,) in session.query("SELECT calibration_id FROM calibration")]
-    assert impact_of_calibrations(session, ids).flights == ((FLIGHT, "P1"),)
+    assert impact_of(session, calibrations=ids).flights == ((FLIGHT, "P1"),)
 
 
 def test_the_impact_of_a_changed_relation_or_deployment_covers_before_and_after(session, tmp_path):
     late = "2024012012000002"
     fly(session, late)
-    take(
+    report = take(
         session,
         tmp_path / "change",
         one("component_relation", ["O3 analyser,O1,P1 unit,U1,2022-01-01,2023-12-10"])
         | one("deployment", "D1,IAGOS,P1 unit,U1,02,,2023-10-01,2023-12-31"),
     )
+    assert report.impact.flights == ((FLIGHT, "P1"), (late, "P1"))
     number = "SELECT {0}_id FROM {0} WHERE corrects IS NOT NULL"
     ((relation,),) = session.query(number.format("component_relation"))
     ((deployment,),) = session.query(number.format("deployment"))
     both = ((FLIGHT, "P1"), (late, "P1"))
-    assert impact_of_relation(session, relation).flights == both
-    assert impact_of_deployment(session, deployment).flights == both
+    assert impact_of(session, relations=[relation]).flights == both
+    assert impact_of(session, deployments=[deployment]).flights == both
     sensor = component_id(session, "RH sensor", "R1")  # in the unit by way of the humidity device
     ((inner,),) = session.query(
         "SELECT component_relation_id FROM component_relation WHERE component_id = %s", (sensor,)
     )
-    assert impact_of_relation(session, inner).flights == ((FLIGHT, "P1"),)
+    assert impact_of(session, relations=[inner]).flights == ((FLIGHT, "P1"),)

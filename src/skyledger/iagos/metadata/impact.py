@@ -55,49 +55,64 @@ class _Window:
 
 def impact(session: Session, calibration_id: int) -> Impact:
     """Flights for which a calibration is pre or post, or was when it was corrected or withdrawn."""
-    return impact_of_calibrations(session, (calibration_id,))
+    return impact_of(session, calibrations=(calibration_id,))
 
 
-def impact_of_calibrations(session: Session, calibration_ids: Iterable[int]) -> Impact:
-    """Flights for which any of these calibrations counts or counted. Raises PermanentError for an unknown one."""
+def impact_of(
+    session: Session,
+    *,
+    calibrations: Iterable[int] = (),
+    relations: Iterable[int] = (),
+    deployments: Iterable[int] = (),
+) -> Impact:
+    """Flights that depend on any of these rows, as they are now or were before a correction or withdrawal.
+
+    Raises PermanentError for a row that is not known.
+    """
+    windows = _of_calibrations(session, calibrations)
+    for number in relations:
+        windows |= _of_relation(session, number)
+    for number in deployments:
+        windows |= _of_deployment(session, number)
+    return _impact(session, windows)
+
+
+def _of_calibrations(session: Session, numbers: Iterable[int]) -> set[_Window]:
+    """Services for which any of them counts."""
+    of_component: dict[tuple[int, str, datetime], set[int]] = {}
+    for number in numbers:
+        of_component.setdefault(_row(session, "calibration", number), set()).add(number)
     windows: set[_Window] = set()
-    for number in calibration_ids:
-        component_id, component_type, recorded_until = _row(session, "calibration", number)[:3]
+    for (component_id, component_type, recorded_until), changed in of_component.items():
         as_of = _while_true(recorded_until)
         known = known_records(session, (component_id,), as_of).get(component_id, ())
         served = services(session, component_id, as_of)
         for service in served:
-            if number in choose(known, service.begin, served).ids:
+            if changed.intersection(choose(known, service.begin, served).ids):
                 windows |= _windows(service, component_type)
-    return _impact(session, windows)
+    return windows
 
 
-def impact_of_relation(session: Session, relation_id: int) -> Impact:
-    """Flights of units in which a relation puts a component, or put it before this row corrected another."""
+def _of_relation(session: Session, number: int | None) -> set[_Window]:
+    """Services of units in which it puts a component, also as it was before a correction."""
     windows: set[_Window] = set()
-    number: int | None = relation_id
-    for _ in range(2):  # the row, and what it corrects
+    while number is not None:
         parent_id, installed_at, removed_at, recorded_until, number = _row(session, "relation", number)
         for service in services(session, parent_id, _while_true(recorded_until)):
             begin, end = max(service.begin, aware(installed_at)), min(_end(service), aware(removed_at))
             if begin < end:
                 windows |= _windows(replace(service, begin=begin, end=end))
-        if number is None:
-            break
-    return _impact(session, windows)
+    return windows
 
 
-def impact_of_deployment(session: Session, deployment_id: int) -> Impact:
-    """Flights in a deployment, and in what it was before this row corrected another."""
+def _of_deployment(session: Session, number: int | None) -> set[_Window]:
+    """Itself, also as it was before a correction."""
     windows: set[_Window] = set()
-    number: int | None = deployment_id
-    for _ in range(2):
-        name, unit_type, aircraft_id, start_at, end_at, number = _row(session, "deployment", number)
-        service = BoardService(name, aware(start_at), aware(end_at), deployment_id, unit_type, aircraft_id)
-        windows |= _windows(service)
-        if number is None:
-            break
-    return _impact(session, windows)
+    while number is not None:
+        row = number
+        name, unit_type, aircraft_id, start_at, end_at, number = _row(session, "deployment", row)
+        windows |= _windows(BoardService(name, aware(start_at), aware(end_at), row, unit_type, aircraft_id))
+    return windows
 
 
 def _windows(service: BoardService, component_type: str | None = None) -> set[_Window]:

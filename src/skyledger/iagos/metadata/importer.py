@@ -14,7 +14,7 @@ from typing import Any
 
 from skyledger.errors import FormatError
 from skyledger.iagos.metadata.cells import WITHDRAWN, read_row, withdrawn
-from skyledger.iagos.metadata.impact import Impact, impact_of_calibrations
+from skyledger.iagos.metadata.impact import Impact, impact_of
 from skyledger.iagos.metadata.rows import Database, Refused
 from skyledger.iagos.metadata.sheets import Line, Problem, read_files
 from skyledger.iagos.metadata.sql import naive
@@ -41,7 +41,7 @@ class ImportReport:
     written: bool  # not by a dry run, nor by a strict one that met an error
     tables: dict[str, Counts] = field(default_factory=dict)
     errors: list[Problem] = field(default_factory=list)
-    impact: Impact = field(default_factory=Impact)  # of the calibrations that are new or changed
+    impact: Impact = field(default_factory=Impact)  # of calibrations, relations, deployments
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -77,7 +77,12 @@ def import_tables(
         for name in TABLES:
             if name in lines:
                 report.tables[name] = _import_table(database, name, lines[name], report.errors)
-        report.impact = impact_of_calibrations(session, database.calibrations)
+        report.impact = impact_of(
+            session,
+            calibrations=database.touched.get("calibration", ()),
+            relations=database.touched.get("component_relation", ()),
+            deployments=database.touched.get("deployment", ()),
+        )
         if dry_run or (strict and report.errors):
             report.written = False
             raise _Undone(report)

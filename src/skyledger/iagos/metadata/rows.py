@@ -40,7 +40,8 @@ class Database:
         self.session = session
         self.actor = actor
         self.now = now  # UTC without zone: all rows of an import are recorded at one moment
-        self.calibrations: list[int] = []  # new, corrected or withdrawn in this import
+        # rows of tables with a history that are new, corrected or withdrawn in this import, by table
+        self.touched: dict[str, list[int]] = {}
         self._tables: dict[str, Rows] = {}
 
     def rows(self, name: str) -> "Rows":
@@ -165,13 +166,19 @@ class Rows:
                 raise Refused("a row that is there, to withdraw it")
             return "unchanged"
         self._end(number)
+        self._touched(number)
         del self.by_key[key], self.values[number]
         self.ended.add(key)
         return "changed"
 
     def _added(self, number: int, values: Values) -> None:
         self._keep(number, values)
+        self._touched(number)
         self.put_here.add(number)
+
+    def _touched(self, number: int) -> None:
+        if self.table.history:
+            self.database.touched.setdefault(self.table.name, []).append(number)
 
     def _check(self, values: Values, number: int | None) -> None:
         """Rules that the database does not know. Raises Refused."""
@@ -237,14 +244,7 @@ class _Calibrations(Rows):
                     "uncertainty": values["uncertainties"].get(name),
                 },
             )
-        self.database.calibrations.append(number)
         return number
-
-    def withdraw(self, values: Values) -> Effect:
-        number = self.by_key.get(self.key(values))
-        if number is not None:
-            self.database.calibrations.append(number)
-        return super().withdraw(values)
 
 
 class _Flights(Rows):
