@@ -72,17 +72,27 @@ def advise(assessment: Assessment, name: str, rules: ReleaseRules) -> Advice:
     if usable < rules.reject_availability:
         suggestion = Suggestion.REJECT
         reasons = [f"{percent(usable)} available, below {percent(rules.reject_availability)}"]
+    if reasons and erroneous > rules.release_erroneous:
+        reasons[-1] += _mostly_by(judged, planned_tests(assessment, name))
     return Advice(suggestion, int(np.count_nonzero(planned)), usable, erroneous, tuple(reasons))
 
 
 def not_measuring(assessment: Assessment, name: str) -> BoolArray:
     """Which values are erroneous because the instrument was not to measure, (n,)."""
     judged = assessment.variables[name]
-    labels = _labels_of(assessment, name)
+    labels = planned_tests(assessment, name)
     bits = sum(1 << bit for bit, label in enumerate(judged.test_names) if label in labels)
     objected: BoolArray = (judged.tests & np.int64(bits)) != 0
     wrong: BoolArray = judged.validity == Validity.ERRONEOUS
     return objected & wrong
+
+
+def planned_tests(assessment: Assessment, name: str) -> set[str]:
+    """Labels of the tests of a variable that object where nothing was to be measured."""
+    if name not in assessment.config.series:
+        return set()
+    items = assessment.config.group(name).items
+    return {test.label for item in items for test in tests_of(item) if test.test in PLANNED}
 
 
 def suggest(
@@ -109,13 +119,6 @@ def warn(assessment: Assessment, context: ReportContext) -> list[Warned]:
         *_of_people(assessment, context),
     ]
     return sorted(dict.fromkeys(found), key=lambda one: not one.critical)
-
-
-def _labels_of(assessment: Assessment, name: str) -> set[str]:
-    if name not in assessment.config.series:
-        return set()
-    items = assessment.config.group(name).items
-    return {test.label for item in items for test in tests_of(item) if test.test in PLANNED}
 
 
 def _of_calibrations(context: ReportContext) -> Iterator[Warned]:
@@ -153,7 +156,7 @@ def _of_aircraft(assessment: Assessment, rules: ReleaseRules) -> Iterator[Warned
         kind = variables()[name].kind
         share = judged.statistics.share(Validity.ERRONEOUS)
         if kind != "instrument" and share > rules.release_erroneous:
-            yield Warned(kind == "coordinate", name, f"{percent(share)} erroneous{_mostly_by(judged)}")
+            yield Warned(kind == "coordinate", name, f"{percent(share)} erroneous{_mostly_by(judged, set())}")
         elif kind != "instrument" and judged.statistics.availability < rules.reject_availability:
             share = judged.statistics.availability
             yield Warned(kind == "coordinate", name, f"{percent(share)} available")
@@ -188,8 +191,9 @@ def _of_people(assessment: Assessment, context: ReportContext) -> Iterator[Warne
         yield Warned(False, "release", "Level 2 needs a second PI who agrees")
 
 
-def _mostly_by(judged: VariableAssessment) -> str:
-    worst = max(judged.findings, key=lambda one: one.fail, default=None)
+def _mostly_by(judged: VariableAssessment, planned: set[str]) -> str:
+    found = [one for one in judged.findings if one.test not in planned]
+    worst = max(found, key=lambda one: one.fail, default=None)
     return f", mostly by {worst.test}" if worst and worst.fail else ""
 
 

@@ -5,11 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from skyledger.iagos.assess import Assessment, TestFinding
+from skyledger.iagos.assess import Assessment
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import FlightData, Stop
 from skyledger.iagos.metadata.calibrations import CalibrationPair
-from skyledger.iagos.report.advice import Advice, advise, suggest, warn
+from skyledger.iagos.report.advice import (
+    Advice,
+    advise,
+    not_measuring,
+    planned_tests,
+    suggest,
+    warn,
+)
 from skyledger.iagos.report.commands import commands
 from skyledger.iagos.report.comparison import Comparison
 from skyledger.iagos.report.context import ReportContext
@@ -123,24 +130,35 @@ def _variable(assessment: Assessment, name: str, advice: Advice) -> dict[str, An
         "last_good": _maybe(figures.last_good_s),
         "suggestion": str(advice.suggestion),
         "reasons": list(advice.reasons),
-        "tests": [_finding(one) for one in judged.findings],
+        "tests": _findings(assessment, name),
     }
 
 
-def _finding(one: TestFinding) -> dict[str, Any]:
-    return {
-        "test": one.test,
-        "critical": one.critical,
-        "suspect": one.suspect,
-        "fail": one.fail,
-        "objected": one.objected,
-        "worst_value": one.worst_value,
-        "worst_at": _maybe(one.worst_at_s),
-        "intervals": [
-            {"start": iso_of(first), "end": iso_of(last), "n": n} for first, last, n in one.intervals
-        ],
-        "intervals_left_out": one.intervals_left_out,
+def _findings(assessment: Assessment, name: str) -> list[dict[str, Any]]:
+    judged, planned = assessment.variables[name], planned_tests(assessment, name)
+    measuring = judged.tests[~not_measuring(assessment, name)]
+    unplanned = {
+        label: int(np.count_nonzero(measuring & np.int64(1 << bit)))
+        for bit, label in enumerate(judged.test_names)
     }
+    return [
+        {
+            "test": one.test,
+            "critical": one.critical,
+            "planned": one.test in planned,
+            "suspect": one.suspect,
+            "fail": one.fail,
+            "objected": one.objected,
+            "objected_measuring": unplanned.get(one.test, one.objected),
+            "worst_value": one.worst_value,
+            "worst_at": _maybe(one.worst_at_s),
+            "intervals": [
+                {"start": iso_of(first), "end": iso_of(last), "n": n} for first, last, n in one.intervals
+            ],
+            "intervals_left_out": one.intervals_left_out,
+        }
+        for one in judged.findings
+    ]
 
 
 def _agreement(data: FlightData, pair: Pair) -> dict[str, Any]:

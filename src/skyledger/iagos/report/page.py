@@ -11,7 +11,7 @@ from markupsafe import Markup
 from skyledger.drawing import thousands
 from skyledger.iagos.assess import Assessment
 from skyledger.iagos.flags import Validity
-from skyledger.iagos.report.advice import percent
+from skyledger.iagos.report.advice import not_measuring, percent
 from skyledger.iagos.report.comparison import Comparison
 from skyledger.iagos.report.figures import compare, over_time, route, style
 from skyledger.iagos.report.view import of_instrument, pairs
@@ -37,7 +37,9 @@ def _figures(assessment: Assessment, comparison: Comparison | None) -> dict[str,
     data = assessment.data
     with style.settings():
         drawn = {
-            "over_time": {name: over_time.over_time(data, name) for name in data.series},
+            "over_time": {
+                name: over_time.over_time(data, name, not_measuring(assessment, name)) for name in data.series
+            },
             "map": route.route_map(data),
             "height": route.height_over_time(data),
             "profiles": compare.profiles(data, of_instrument(data)),

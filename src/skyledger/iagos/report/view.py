@@ -15,8 +15,7 @@ from skyledger.quality.relations import Consistency
 BoolArray = NDArray[np.bool_]
 
 HEIGHT = "baro_alt_AC"
-_CRUISE = 0.93  # of the height that a tenth of the flight lies above: climb ends, descent begins
-_LONGEST_LEG_S = 5400.0  # of climb and descent
+_LEVEL_S, _LEVEL_M = 300.0, 100.0  # level: so little change of height over so long
 _GROUND_M = 25.0  # so little above the lowest point an aircraft rolls
 _LOGARITHMIC_RATIO = 100.0
 _USABLE = (Validity.GOOD, Validity.LIMITED)
@@ -55,26 +54,26 @@ def altitude_m(data: FlightData) -> FloatArray | None:
 
 
 def legs(data: FlightData) -> dict[str, BoolArray]:
-    """Which values belong to the climb and to the descent, (n,); empty where the height is not known."""
+    """Which values belong to the climb and to the descent, (n,); empty where they cannot be told apart.
+
+    The climb goes from the ground to where the aircraft first stays level, up in the air; the descent from where it
+    last did to the ground. Steps between levels of the cruise belong to neither.
+    """
     height = altitude_m(data)
     if height is None or not np.isfinite(height).any():
         return {}
-    high = np.flatnonzero(height >= _CRUISE * np.nanpercentile(height, 90))
-    first, last = int(high[0]), int(high[-1])
+    steps = max(1, round(_LEVEL_S / data.interval_s))
+    change = np.abs(height[steps:] - height[:-steps])
+    level = np.flatnonzero((change < _LEVEL_M) & (height[steps:] > np.nanmax(height) / 2))
+    if not level.size:
+        return {}
+    first, last = int(level[0]), int(level[-1]) + steps
     on_ground = height <= np.nanmin(height) + _GROUND_M
-    take_off = np.flatnonzero(on_ground[:first])
-    landing = np.flatnonzero(on_ground[last:])
+    take_off, landing = np.flatnonzero(on_ground[:first]), np.flatnonzero(on_ground[last:])
     rows = np.arange(len(data))
-    to_climb = data.time_s[first] - data.time_s
-    to_descend = data.time_s - data.time_s[last]
-    return {
-        "ascent": (rows >= (take_off[-1] if take_off.size else 0))
-        & (rows <= first)
-        & (to_climb <= _LONGEST_LEG_S),
-        "descent": (rows >= last)
-        & (rows <= (last + landing[0] if landing.size else len(rows)))
-        & (to_descend <= _LONGEST_LEG_S),
-    }
+    begin = take_off[-1] if take_off.size else 0
+    end = last + landing[0] if landing.size else len(rows)
+    return {"ascent": (rows >= begin) & (rows <= first), "descent": (rows >= last) & (rows <= end)}
 
 
 def pairs(data: FlightData, config: QualityConfig) -> list[Pair]:

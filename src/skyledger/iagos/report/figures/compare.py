@@ -1,5 +1,7 @@
 """Vertical profiles, measurements of the same against each other, and this version against the one before."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -23,7 +25,10 @@ from skyledger.iagos.variables import variables
 
 _MOST_PROFILES = 8
 _PER_ROW = 4
-_LEG_LOOKS = {"ascent": (ASCENT, "-", "up"), "descent": (DESCENT, (0, (4, 1.5)), "down")}
+_LEG_LOOKS: dict[str, tuple[str, Any, str]] = {
+    "ascent": (ASCENT, "-", "up"),
+    "descent": (DESCENT, (0, (4, 1.5)), "down"),
+}
 
 
 def profiles(data: FlightData, names: list[str]) -> str | None:

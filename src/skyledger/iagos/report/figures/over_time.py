@@ -14,10 +14,12 @@ from skyledger.iagos.report.figures.style import (
     HEIGHT_SHADE,
     LINE,
     PLAIN,
+    PLANNED,
     envelope,
     new_figure,
     quiet,
     svg,
+    text_box,
     time_axis,
 )
 from skyledger.iagos.report.view import BoolArray, altitude_m, logarithmic_from
@@ -29,12 +31,13 @@ _OWN_WIDTH, _OTHER_WIDTH = (
     6.2,
 )  # the page has a wide place for variables of the instrument, a narrow one for others
 _STRIP = (-0.125, -0.025)  # of the height of the axes: below them
+_PLANNED = -1  # among the flags of the strip
 _BUCKETS = 700  # of lines; a marker needs more room
 _MARKERS = 350
 
 
-def over_time(data: FlightData, name: str) -> str:
-    """SVG of one variable over the flight."""
+def over_time(data: FlightData, name: str, planned: BoolArray) -> str:
+    """SVG of one variable over the flight. `planned`: erroneous only because nothing was to be measured, (n,)."""
     series, known = data.series[name], variables()[name]
     width = _OWN_WIDTH if known.kind == "instrument" else _OTHER_WIDTH
     left = 0.62 / width
@@ -48,10 +51,10 @@ def over_time(data: FlightData, name: str) -> str:
         axes.yaxis.set_major_formatter(PLAIN)
     axes.set_ylim(low, high)
     _draw_height(axes, data)
-    _draw_values(axes, data.time_s, series, _jumps(series.value, known.unit))
+    _draw_values(axes, data.time_s, series, planned, _jumps(series.value, known.unit))
     axes.set_ylim(low, high)
     axes.set_ylabel(known.label if known.label != "1" else "", color=QUIET, fontsize=8, labelpad=3)
-    _draw_strip(axes, data.time_s, data.interval_s, series.validity)
+    _draw_strip(axes, data.time_s, data.interval_s, np.where(planned, _PLANNED, series.validity))
     time_axis(axes, float(data.time_s[0]), float(data.time_s[-1]))
     axes.tick_params(axis="x", length=0, pad=14)
     return svg(figure, name, f"{known.long_name} over the flight, coloured by flag")
@@ -92,7 +95,9 @@ def _draw_height(axes: Axes, data: FlightData) -> None:
     )
 
 
-def _draw_values(axes: Axes, time_s: FloatArray, series: Series, hidden: BoolArray) -> None:
+def _draw_values(
+    axes: Axes, time_s: FloatArray, series: Series, planned: BoolArray, hidden: BoolArray
+) -> None:
     """Line, band and marks."""
     flag = series.validity
     low, high = axes.get_ylim()
@@ -125,16 +130,19 @@ def _draw_values(axes: Axes, time_s: FloatArray, series: Series, hidden: BoolArr
                 linewidth=0.9,
                 zorder=2,
             )
-    for validity in (Validity.LIMITED, Validity.ERRONEOUS):
-        look = FLAGS[validity]
-        x, y = _marks(time_s, only(validity))
-        off = (y < low) | (y > high)
+    wrong = only(Validity.ERRONEOUS)
+    for look, values in (
+        (PLANNED, np.where(planned, value, np.nan)),
+        (FLAGS[Validity.LIMITED], only(Validity.LIMITED)),
+        (FLAGS[Validity.ERRONEOUS], np.where(planned, np.nan, wrong)),
+    ):
+        x, y = _marks(time_s, values)
         axes.plot(x, np.clip(y, low, high), look.marker, color=look.colour, markersize=3.2, markeredgewidth=0.9,
                   clip_on=False, linestyle="none", zorder=3)  # fmt: skip
-        if off.any():
-            beyond = int(np.count_nonzero((only(validity) < low) | (only(validity) > high)))
-            axes.text(0.997, 0.955, f"{thousands(beyond)} {look.word} off scale", transform=axes.transAxes, size=7.5,
-                      color=look.colour, ha="right", va="top")  # fmt: skip
+    beyond = int(np.count_nonzero(((wrong < low) | (wrong > high)) & ~planned))
+    if beyond:
+        axes.text(0.996, 0.95, f"{thousands(beyond)} erroneous off scale", transform=axes.transAxes, size=7.5,
+                  ha="right", va="top", color=FLAGS[Validity.ERRONEOUS].colour, bbox=text_box(), zorder=4)  # fmt: skip
 
 
 def _marks(time_s: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -151,7 +159,7 @@ def _draw_strip(axes: Axes, time_s: FloatArray, interval_s: float, validity: Fla
     look: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
     axes.broken_barh([(time_s[0], time_s[-1] - time_s[0])], (bottom, room), facecolor="none", edgecolor=FAINT,
                      linewidth=0.6, **look)  # fmt: skip
-    for flag, (_, colour, height, _) in FLAGS.items():
+    for flag, (_, colour, height, _) in [*FLAGS.items(), (_PLANNED, PLANNED)]:
         found = [
             (time_s[0] + begin, max(length, interval_s))
             for begin, length in bars(spans(whole == flag, interval_s))

@@ -63,11 +63,16 @@ def route_map(data: FlightData) -> str | None:
     hours = np.arange(np.ceil(time_s[0] / 3600) * 3600, time_s[-1], 3600)
     rows = np.minimum(np.searchsorted(time_s, hours), len(x) - 1)
     axes.plot(x[rows], y[rows], "o", color="white", markeredgecolor=LINE, markersize=3.6, zorder=5)
-    for row, marker, airport in ((0, "^", data.departure.airport), (-1, "v", data.arrival.airport)):
-        axes.plot(x[row], y[row], marker, color="#222222", markersize=6.5, zorder=6)
-        left = x[row] > np.mean(axes.get_xlim())
-        axes.annotate(airport, (x[row], y[row]), (-8 if left else 8, 5), textcoords="offset points", weight="bold",
-                      fontsize=9.5, ha="right" if left else "left", bbox=text_box(), zorder=6)  # fmt: skip
+    out = np.array([x[-1] - x[0], y[-1] - y[0]])
+    out = 15 * out / max(float(np.hypot(*out)), 1e-9)
+    for row, marker, airport, (right, up) in (
+        (0, "^", data.departure.airport, -out),
+        (-1, "v", data.arrival.airport, out),
+    ):
+        axes.plot(x[row], y[row], marker, color=INK, markersize=6.5, zorder=6)
+        side = "center" if abs(right) < 5 else "left" if right > 0 else "right"
+        axes.annotate(airport, (x[row], y[row]), (0.6 * right, up), textcoords="offset points", weight="bold",
+                      fontsize=9.5, ha=side, va="center", bbox=text_box(), zorder=6)  # fmt: skip
     route = f"{data.departure.airport} to {data.arrival.airport}"
     return svg(figure, "map", f"Map of the flight from {route}")
 
@@ -187,7 +192,7 @@ def _line(axes: Axes, x: FloatArray, y: FloatArray, text: str, *, top: bool, hea
     rows = np.flatnonzero(inside)
     row = rows[np.argmin(x[rows] if top else y[rows])]
     at_x = float(x[row])
-    if at_x > right - 0.07 * (right - left):
+    if at_x > right - 0.07 * (right - left) or (not top and at_x < left + 0.07 * (right - left)):
         return
     axes.annotate(text, (at_x, float(y[row])), (2, 2), textcoords="offset points", fontsize=6.5,
                   color=INK if heavy else QUIET, annotation_clip=True, zorder=2)  # fmt: skip

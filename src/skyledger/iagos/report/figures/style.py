@@ -43,6 +43,7 @@ FLAGS = {
 }
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # for logarithmic axes: 100, not a formula
+PLANNED = Look("not to be measured", "#c6cbcf", 0.30, ".")  # on ground, zero, calibration: erroneous by plan
 _HOUR_STEPS = (0.25, 0.5, 1, 2, 3, 6)
 _MOST_TICKS = 10
 
