@@ -203,6 +203,8 @@ def test_every_kind_of_fault_happens_and_none_meets_another_of_its_instrument():
     for flight in WORLD.flights(30):
         found = planned(WORLD, flight)
         seen.update(one.kind for one in found)
+        for one in found:
+            assert one.hits(grid(flight)).sum() == (one.last_s - one.first_s) / faults.STEP_S + 1
         for column in {one.column for one in found}:
             mine = [one for one in found if one.column == column]
             assert all(one.last_s + 60 < next_.first_s for one, next_ in pairwise(mine))
