@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from skyledger.config import digest
 from skyledger.quality import QualityConfig, evaluate
-from skyledger.quality.groups import Group, Grow, MaxInvalidShare, MinSegment
+from skyledger.quality.groups import Completeness, Group, Grow, MaxInvalidShare, MinSegment
 from tests.support.quality import NAN, config, frame, judged, refusal
 
 SOFT = {"test": "range", "name": "soft", "suspect": [0, 10]}
@@ -281,3 +281,99 @@ def test_a_configuration_does_not_change_once_it_is_loaded_and_has_a_digest() ->
         one.version = 2
     assert digest(one) == digest(same) != digest(other)
     assert digest(one.model_copy(update={"description": "in other words"})) == digest(one)
+
+
+# --- order of power --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("light", "critical", "manual", "missing", "flag"),
+    [
+        # missing > manual > a critical test below 0.5 > what is combined > not evaluated
+        (1.0, 1.0, 0, False, 1),
+        (0.6, 1.0, 0, False, 1),  # mean 0.9
+        (0.2, 1.0, 0, False, 3),
+        (1.0, 0.5, 0, False, 3),
+        (1.0, 0.4, 0, False, 4),
+        (None, None, 0, False, 2),
+        (None, 0.4, 0, False, 4),
+        (0.2, None, 0, False, 4),
+        (1.0, 0.4, 1, False, 1),
+        (1.0, 1.0, 4, False, 4),
+        (None, None, 3, False, 3),
+        (1.0, 0.4, 1, True, 9),
+        (1.0, 1.0, 4, True, 9),
+    ],
+)
+def test_the_table_of_combination(
+    light: float | None, critical: float | None, manual: int, missing: bool, flag: int
+) -> None:
+    """A light test and a critical one with three times its weight, by weighted mean; a flag set by a person."""
+    told = {name: np.array([NAN if p is None else 1 - p]) for name, p in (("l", light), ("c", critical))}
+    items = [ramp("light", of="l"), ramp("decides", of="c", critical=True, weight=3)]
+    series = {"x": {"items": items, "measure": "weighted_mean"}}
+    whole = QualityConfig.model_validate(
+        {"name": "t", "version": 1, "channels": ["l", "c"], "series": series}
+    )
+    by_hand = {"x": np.array([manual], dtype=np.int8)}
+    seen = frame([NAN if missing else 5.0], channels=told, manual=by_hand)
+    assert evaluate(seen, whole)["x"].flag.tolist() == [flag]
+
+
+def test_vector_18_weighted_mean_and_minimum() -> None:
+    told = {"a": np.array([0.6]), "b": np.array([0.0])}
+    items = [ramp("first", of="a", weight=2), ramp("second", of="b")]
+    for measure, probability, flag in (("weighted_mean", 0.6, 3), ("minimum", 0.4, 4)):
+        series = {"x": {"items": items, "measure": measure}}
+        whole = QualityConfig.model_validate(
+            {"name": "t", "version": 1, "channels": ["a", "b"], "series": series}
+        )
+        verdict = evaluate(frame([5.0], channels=told), whole)["x"]
+        assert verdict.probability == pytest.approx([probability], rel=5e-6)
+        assert verdict.flag.tolist() == [flag]
+
+
+def test_vector_23_a_share_of_0_24_makes_all_50_values_fail() -> None:
+    before = flags("4" * 12 + "1" * 38)
+    assert set(MaxInvalidShare(limit=0.2).apply(before).tolist()) == {4}
+    assert np.count_nonzero(before == 4) / len(before) == pytest.approx(0.24, rel=5e-6)
+    assert MaxInvalidShare(limit=0.24).apply(before).tolist() == before.tolist()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1111999", "1111999"),
+        ("11199999", "33399999"),
+        ("1112344", "3332344"),
+        ("9999", "9999"),
+        ("", ""),
+    ],
+)
+def test_a_series_with_too_few_good_rows_is_suspect_as_a_whole(before: str, after: str) -> None:
+    assert Completeness(min_share=0.5).apply(flags(before)).tolist() == flags(after).tolist()
+
+
+# --- series chosen by name -------------------------------------------------------------------------------------------
+
+
+def test_items_may_join_series_whose_names_contain_one_text_and_not_another() -> None:
+    whole = QualityConfig.model_validate(
+        {
+            "name": "chosen",
+            "version": 1,
+            "some_series": [{"name": "O3", "not_contains": "_AC", "items": [{"test": "gap"}]}],
+            "series": {name: {"items": [SOFT]} for name in ("O3_P1", "O3_AC", "CO_P1", "O3")},
+        }
+    )
+    chosen = [name for name in whole.series if "gap" in whole.group(name).labels]
+    assert chosen == ["O3_P1", "O3"]
+
+
+def test_keys_that_say_nothing_leave_the_digest_of_older_configurations_as_it_was() -> None:
+    """Days of weather stations would all look outdated."""
+    limits = digest(config(SOFT))
+    dumped = config(SOFT).model_dump(mode="json")
+    assert set(dumped) == {"name", "version", "description", "every_series", "series"}
+    assert "of" not in dumped["series"]["x"]["items"][0]
+    assert digest(config({**SOFT, "of": "x"})) != limits

@@ -3,6 +3,8 @@
 ioos_qc answers with flags 1, 3, 4, 2 (cannot tell) and 9 (missing); ours answer with probabilities.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from ioos_qc import qartod
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from skyledger.quality.catalogue import FlatLine, Range, RateOfChange, Spike
 from skyledger.quality.runs import in_plateau
-from tests.support.quality import START_S, frame, probabilities
+from tests.support.quality import START_S, frame, judged, probabilities
 
 SEEDS = range(5)
 N = 2_000
@@ -161,3 +163,72 @@ def test_plateaus_are_those_of_the_definition(seed: int) -> None:
                 expected[first : last + 1] = True
     assert 0 < expected.sum() < n
     np.testing.assert_array_equal(in_plateau(time_s, values, duration_s, tolerance, pause_s), expected)
+
+
+# --- the oracle series of the network of aircraft --------------------------------------------------------------------
+
+MINUTES = [40.0, 41, 42, 41, 40, 95, 41, 42, 42, 42, 42, 42, 42, np.nan, 41, 40, -3, 41, 300, 41]
+ORACLE = {
+    "range": [1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 9, 1, 1, 4, 1, 4, 1],
+    "average": [2, 1, 1, 1, 3, 4, 3, 1, 1, 1, 1, 1, 2, 9, 2, 3, 4, 4, 4, 2],
+    "differential": [2, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 2, 9, 2, 1, 4, 1, 4, 2],
+    "rate": [1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 9, 1, 1, 3, 3, 3, 3],
+    "flat": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 4, 9, 1, 1, 1, 1, 1, 1],
+    "aggregate": [1, 1, 1, 1, 3, 4, 3, 1, 1, 1, 1, 1, 1, 9, 1, 3, 4, 4, 4, 1],
+}
+# row: what we say there and why it differs
+OURS_DIFFERS = {
+    "range": {},
+    "average": {12: 1, 14: 1},  # beside the missing value we compare with the next one that is there
+    "differential": {12: 1, 14: 1},
+    "rate": {0: 2},  # nothing to compare with: theirs is good unseen
+    "flat": dict.fromkeys(range(7, 13), 4),  # the plateau from its start, as a whole
+}
+
+
+def _theirs(name: str) -> Flags:
+    values, time_s = np.array(MINUTES), START_S + 60 * np.arange(len(MINUTES))
+    match name:
+        case "range":
+            found = qartod.gross_range_test(values, (0, 200), (5, 90))
+        case "rate":
+            found = qartod.rate_of_change_test(values, time_s, 0.5)
+        case "flat":
+            found = qartod.flat_line_test(values, time_s, 180, 300, 0.01)
+        case method:
+            found = qartod.spike_test(values, 20, 40, method)
+    return np.asarray(found)
+
+
+def _ours(name: str) -> list[int]:
+    test: Any = {
+        "range": Range(fail=(0, 200), suspect=(5, 90)),
+        "rate": RateOfChange(limit_per_s=0.5),
+        "flat": FlatLine(suspect_s=180, window_s=300, tolerance=0.01, min_points=4),
+        "average": Spike(t1=20, t2=40, method="average"),
+        "differential": Spike(t1=20, t2=40),
+    }[name]
+    values = np.array(MINUTES)
+    p = test.probability(frame(values, time_s=60 * np.arange(len(values)), interval_s=60.0), "x")
+    return as_flags(p, values).tolist()
+
+
+@pytest.mark.parametrize("name", OURS_DIFFERS)
+def test_the_oracle_series_is_judged_as_by_ioos_qc_but_for_what_is_told_here(name: str) -> None:
+    assert _theirs(name).tolist() == ORACLE[name]
+    expected = list(ORACLE[name])
+    for row, flag in OURS_DIFFERS[name].items():
+        expected[row] = flag
+    assert _ours(name) == expected
+
+
+def test_aggregate_is_our_minimum_where_both_judge() -> None:
+    theirs = qartod.qartod_compare([_theirs("range"), _theirs("average")])
+    assert np.asarray(theirs).tolist() == ORACLE["aggregate"]
+    items = [
+        {"test": "range", "fail": [0, 200], "suspect": [5, 90]},
+        {"test": "spike", "t1": 20, "t2": 40, "method": "average"},
+    ]
+    strict = {"type": "three_band", "good": 1.0, "limited": 1e-9}  # suspect below 1, fail at 0: as theirs
+    verdict = judged(frame(MINUTES, time_s=60 * np.arange(len(MINUTES))), *items, mapper=strict)
+    assert verdict.flag.tolist() == ORACLE["aggregate"]
