@@ -181,3 +181,9 @@ def test_rows_without_a_time_are_counted(text):
     found = told(inspect_nasa_ames([text]))
     assert (found["rows"], found["first"], found["last"]) == (4, None, None)
     assert found["notes"][1:] == ["a.txt: 'h; [m]' names no unit of time: rows have no time"]
+
+
+def test_a_time_beyond_all_calendars_is_left_out(text):
+    text.write_text(EXAMPLE.replace("45308 8.5", "1e18 8.5"))
+    found = told(inspect_nasa_ames([text]))
+    assert (found["first"], found["last"]) == ("2024-03-05T12:34:56", None)

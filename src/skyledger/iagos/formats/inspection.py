@@ -194,5 +194,8 @@ def _about(file: "netCDF4.Dataset") -> Iterator[str]:
             yield f"{name}: {file.getncattr(name)}"
 
 
-def _iso(time_s: float) -> str:
-    return (_EPOCH + timedelta(seconds=float(time_s))).replace(tzinfo=None).isoformat()
+def _iso(time_s: float) -> str | None:
+    try:
+        return (_EPOCH + timedelta(seconds=float(time_s))).replace(tzinfo=None).isoformat()
+    except OverflowError:  # no calendar goes so far
+        return None
