@@ -1,1 +1,4 @@
--- Reports, decisions of the PI, and products.
+-- Forgets reports, decisions and products; their files stay.
+DROP TABLE IF EXISTS product;
+DROP TABLE IF EXISTS release_decision;
+DROP TABLE IF EXISTS report;
