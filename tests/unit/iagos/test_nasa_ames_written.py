@@ -115,6 +115,19 @@ def test_a_flight_over_midnight_counts_on(tmp_path):
     assert file.header.begin == date(2023, 12, 31)
 
 
+def test_a_flight_that_departs_just_after_midnight_counts_from_the_day_before(tmp_path):
+    data = product(departure=datetime(2024, 1, 1, 0, 10, tzinfo=UTC))
+    data = replace(data, time_s=data.time_s - 1800)
+    file = written(tmp_path / "a.txt", data)
+    np.testing.assert_array_equal(file.time_s, data.time_s)
+    assert (file.x[0], file.header.begin) == (85200, date(2023, 12, 31))
+
+
+def test_a_flight_without_rows_is_refused(tmp_path):
+    with pytest.raises(FormatError, match=r"a\.txt: flight 2024030512345602 P1 r1 has no rows"):
+        write_flight(product(0), tmp_path / "a.txt", created=CREATED)
+
+
 def test_fractions_of_a_second_are_kept(tmp_path):
     data = product()
     file = written(tmp_path / "a.txt", replace(data, time_s=data.time_s + 0.25))

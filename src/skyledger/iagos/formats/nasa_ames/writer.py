@@ -82,8 +82,12 @@ def write_flight(
 
     `created`: aware. Raises FormatError when the data cannot be told in this format.
     """
+    if not len(data):
+        raise FormatError(f"{path.name}: flight {data.key} has no rows to write")
     who = makers()
-    midnight = data.departure.time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    # Of the day of departure, but X must not be negative: the engines may have started the day before
+    begin = min(data.departure.time, datetime.fromtimestamp(float(data.time_s[0]), UTC))
+    midnight = begin.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     header = Header(
         originator=_ascii(who.originator),
         organisation=_ascii(who.institution),
