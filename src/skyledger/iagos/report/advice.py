@@ -145,6 +145,11 @@ def _of_times(data: FlightData, context: ReportContext) -> Iterator[Warned]:
     ):
         if gap > _OUTSIDE:
             yield Warned(True, "times", f"{text}: do they belong to this flight?")
+    flown = arrival.time - departure.time
+    covered = (min(last, arrival.time) - max(first, departure.time)) / flown
+    if covered < context.rules.release_availability:
+        text = f"data cover {percent(max(covered, 0.0))} of the flight"
+        yield Warned(True, "times", f"{text}, release from {percent(context.rules.release_availability)}")
     for gap, text in ((-before, "first"), (-after, "last")):
         if gap > _UNSEEN:
             yield Warned(False, "times", f"no data for the {text} {_span(gap)} of the flight")

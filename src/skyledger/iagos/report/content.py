@@ -150,7 +150,7 @@ def _findings(assessment: Assessment, name: str) -> list[dict[str, Any]]:
             "fail": one.fail,
             "objected": one.objected,
             "objected_measuring": unplanned.get(one.test, one.objected),
-            "worst_value": one.worst_value,
+            "worst_value": _finite(one.worst_value),
             "worst_at": _maybe(one.worst_at_s),
             "intervals": [
                 {"start": iso_of(first), "end": iso_of(last), "n": n} for first, last, n in one.intervals
@@ -211,3 +211,8 @@ def _weight(pair: CalibrationPair, middle_s: float) -> float | None:
 
 def _maybe(unix_s: float | None) -> str | None:
     return None if unix_s is None else iso_of(unix_s)
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no infinity."""
+    return value if value is not None and np.isfinite(value) else None

@@ -40,7 +40,9 @@ _SEA = "#f6f9fb"
 
 def route_map(data: FlightData) -> str | None:
     """SVG of the route; None where no position is known."""
-    lon, lat = (seen(data.series[name]) for name in ("lon", "lat") if name in data.series)
+    if not {"lon", "lat"} <= set(data.series):
+        return None
+    lon, lat = (seen(data.series[name]) for name in ("lon", "lat"))
     known = np.isfinite(lon) & np.isfinite(lat)
     if np.count_nonzero(known) < 2:
         return None

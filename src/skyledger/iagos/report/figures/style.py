@@ -98,8 +98,9 @@ def quiet(axes: Axes) -> Axes:
 
 def time_axis(axes: Axes, first_s: float, last_s: float, *, labels: bool = True) -> None:
     """Hours of UTC from first to last, with the date where the day begins. Unix seconds."""
+    last_s = max(last_s, first_s + 1)
     axes.set_xlim(first_s, last_s)
-    hours = max((last_s - first_s) / 3600, 1e-3)
+    hours = (last_s - first_s) / 3600
     step_h = next((step for step in _HOUR_STEPS if hours / step <= _MOST_TICKS), 12)
     step_s = step_h * 3600
     ticks = np.arange(np.ceil(first_s / step_s) * step_s, last_s + 1, step_s)
