@@ -43,7 +43,10 @@ class AirflowError(RuntimeError):
 
 
 class PrivateAirflow:
-    """One Airflow below `home`, with `environment` (connections, alert channels) for its processes."""
+    """One Airflow below `home`, with `environment` (connections, alert channels) for its processes.
+
+    `people` are logins besides `admin`, with their role (viewer, user, op, admin).
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class PrivateAirflow:
         dags_folder: Path = ROOT / "dags",
         port: int = 8080,
         parallelism: int = 4,
+        people: Mapping[str, str] | None = None,
         tell: Tell = lambda line: None,
     ) -> None:
         self.home = home.resolve()
@@ -62,6 +66,7 @@ class PrivateAirflow:
         self._dags_folder = dags_folder
         self._preferred_port = port
         self._parallelism = parallelism
+        self._roles = {USER: "admin", **(people or {})}
         self._tell = tell
         self._settings: dict[str, str] = {}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
@@ -74,7 +79,15 @@ class PrivateAirflow:
     @property
     def password(self) -> str:
         """Of user `admin`."""
-        return str(json.loads(self.password_file.read_text())[USER])
+        return self.password_of(USER)
+
+    def password_of(self, login: str) -> str:
+        """Of one of the people."""
+        return str(json.loads(self.password_file.read_text())[login])
+
+    def api_as(self, login: str) -> AirflowApi:
+        """The API, used by one of the people."""
+        return AirflowApi(self.url, login, self.password_of(login))
 
     def __enter__(self) -> Self:
         return self.start()
@@ -163,7 +176,7 @@ class PrivateAirflow:
         port = free_port(self._preferred_port)
         self.url = f"http://127.0.0.1:{port}"
         keys = _kept(self.home / "secrets.json", _new_secrets)
-        _kept(self.password_file, lambda: {USER: secrets.token_urlsafe(12)})
+        _kept(self.password_file, lambda: {login: secrets.token_urlsafe(12) for login in self._roles})
         self.api = AirflowApi(self.url, USER, self.password)
         settings = {
             "CORE__DAGS_FOLDER": self._dags_folder,
@@ -173,7 +186,9 @@ class PrivateAirflow:
             "CORE__PARALLELISM": self._parallelism,
             "CORE__FERNET_KEY": keys["fernet_key"],
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+                f"{login}:{role}" for login, role in self._roles.items()
+            ),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.password_file,
             "CORE__TEST_CONNECTION": "Enabled",
             # seconds a writer waits for the others; the default of 5 is short on a busy machine
@@ -242,7 +257,10 @@ def _new_secrets() -> dict[str, str]:
 
 
 def _kept(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Content of a JSON file that only its owner can read; made on first use."""
-    if not path.exists():
-        write_private(path, json.dumps(make()))
-    return dict(json.loads(path.read_text()))
+    """Content of a JSON file that only its owner can read; made on first use, and completed later."""
+    kept = dict(json.loads(path.read_text())) if path.exists() else {}
+    made = make()
+    if made.keys() - kept.keys():
+        kept = made | kept
+        write_private(path, json.dumps(kept))
+    return kept

@@ -16,6 +16,7 @@ from sandbox import processes
 from sandbox.airflow import USER, PrivateAirflow
 from sandbox.carbosense.demo import CarboSenseDemo
 from sandbox.console import out, step
+from sandbox.iagos.demo import IagosDemo
 from sandbox.minitrasgo.demo import MiniTrasgoDemo
 from sandbox.servers import LOCAL, MariaDB, write_private
 from sandbox.weather.demo import WeatherDemo
@@ -38,13 +39,14 @@ def main() -> int:
             CarboSenseDemo(stack, mariadb),
             WeatherDemo(stack, mariadb, DATA_ROOT),
             MiniTrasgoDemo(stack, mariadb, DATA_ROOT),
+            IagosDemo(stack, mariadb, DATA_ROOT),
         )
         environment = {"SKYLEDGER_DATA": str(DATA_ROOT)}
         environment |= dict(to_environment(c) for network in networks for c in network.connections)
         exports = (f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
         write_private(ENVIRONMENT_FILE, "".join(exports))
         with step("Airflow (half a minute)"):
-            airflow = stack.enter_context(PrivateAirflow(environment=environment))
+            airflow = stack.enter_context(PrivateAirflow(environment=environment, people=IagosDemo.people))
         verdicts = [network.run(airflow) for network in networks]  # each, also after one has failed
         right = all(verdicts)
         out.print(

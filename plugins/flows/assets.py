@@ -90,3 +90,27 @@ MINITRASGO_RATES = Asset(
     group="minitrasgo",
     extra={"partition": "STATION|YYYY-MM-DD, UTC"},
 )
+
+# A flight of an instrument with something to process: `FLIGHT|TYPE`
+IAGOS_RAW_FLIGHTS = Asset(
+    name="iagos_raw_flights",
+    uri="x-mariadb://iagos/source_file",
+    group="iagos",
+    extra={"partition": "FLIGHT|TYPE"},
+)
+
+# A flight that waits for its PI, with a report: `FLIGHT|TYPE|LEVEL`
+IAGOS_REPORTS = Asset(
+    name="iagos_reports",
+    uri="x-mariadb://iagos/report",
+    group="iagos",
+    extra={"partition": "FLIGHT|TYPE|LEVEL"},
+)
+
+# A flight whose products are with the data centre: `FLIGHT|TYPE|LEVEL`
+IAGOS_RELEASES = Asset(
+    name="iagos_releases",
+    uri="x-mariadb://iagos/product",
+    group="iagos",
+    extra={"partition": "FLIGHT|TYPE|LEVEL"},
+)

@@ -23,6 +23,8 @@ WEATHER_SFTP_POOL = "weather_sftp"
 WEATHER_GEOSTREAMS_POOL = "weather_geostreams"
 MINITRASGO_SSH_POOL = "minitrasgo_ssh"
 MINITRASGO_REDUCE_POOL = "minitrasgo_reduce"
+IAGOS_TRANSFER_POOL = "iagos_transfer"
+IAGOS_PROCESS_POOL = "iagos_process"
 
 # Does waiting help? See skyledger.errors. Whatever is neither is retried, as Airflow does by itself
 RETRY_POLICY = ExceptionRetryPolicy(

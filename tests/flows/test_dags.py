@@ -24,6 +24,11 @@ DAGS = {
     "minitrasgo_files_acquire": 1,
     "minitrasgo_events_reduce": 4,
     "minitrasgo_history_reprocess": 2,
+    "iagos_flights_transfer": 1,
+    "iagos_flights_process": 4,
+    "iagos_flights_release": 1000,
+    "iagos_flights_reprocess": 1,
+    "iagos_decisions_remind": 1,
 }
 # Each costs a second or more, at every parse and at every task start
 HEAVY = (

@@ -5,6 +5,7 @@
     skyledger carbosense ingest lp8            bring telegrams, with a progress bar
     skyledger weather process --station UA-MAC --day 2016-08-30
     skyledger minitrasgo acquire               bring new files from the stations
+    skyledger iagos flights                    what each flight waits for
     skyledger inspect toa5 FILE                what a reader makes of a file
 
 Connections are read from the environment, as Airflow reads them (AIRFLOW_CONN_...).
@@ -17,10 +18,11 @@ import typer
 from rich.logging import RichHandler
 
 from skyledger import __version__
-from skyledger.cli import minitrasgo_days  # noqa: F401 - adds commands to minitrasgo_app
+from skyledger.cli import iagos_release, minitrasgo_days  # noqa: F401 - they add commands to their networks' apps
 from skyledger.cli.carbosense import carbosense_app
 from skyledger.cli.common import err, out
 from skyledger.cli.databases import config_app, db_app, ledger_app
+from skyledger.cli.iagos import iagos_app
 from skyledger.cli.inspect import inspect_app
 from skyledger.cli.minitrasgo import minitrasgo_app
 from skyledger.cli.weather import weather_app
@@ -39,6 +41,7 @@ for name, sub in (
     ("carbosense", carbosense_app),
     ("weather", weather_app),
     ("minitrasgo", minitrasgo_app),
+    ("iagos", iagos_app),
 ):
     app.add_typer(sub, name=name)
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from skyledger.config import CONFIG_DIR, Model, load
 from skyledger.errors import ConfigError
+from skyledger.iagos.formats.raw_columns import DECIMALS
 from skyledger.iagos.variables import variables
 
 
@@ -60,8 +61,6 @@ def instruments() -> dict[str, Instrument]:
 
 def _check_measured(one: Instrument, path: Path) -> None:
     """Whether variables and columns of raw files that the configuration names do exist."""
-    from skyledger.iagos.formats.raw import DECIMALS  # loads pyarrow
-
     columns = DECIMALS.get(one.instrument_type, {})
     for name, measured in one.measured.items():
         if name not in variables():

@@ -11,6 +11,7 @@ import pytest
 from skyledger.errors import FormatError
 from skyledger.iagos.formats import raw
 from skyledger.iagos.formats.raw import RawFlight, pack, read, render, write
+from skyledger.iagos.formats.raw_columns import P1_DECIMALS
 
 FLIGHT_ID = "2024030512345602"
 NAME = f"IAGOS_P1_{FLIGHT_ID}_L0A_r1.csv.gz"
@@ -21,7 +22,7 @@ FIRST_ROW = len(raw.KEYS) + 1  # place in the list of lines; its number in the f
 def flight(n=20, **changes):
     """A plain flight."""
     rng = np.random.default_rng(7)
-    columns = {name: rng.uniform(1, 90, n) for name in raw.P1_DECIMALS}
+    columns = {name: rng.uniform(1, 90, n) for name in P1_DECIMALS}
     columns |= {
         "co_mode": rng.integers(0, 3, n) * 1.0,
         "status_word": rng.integers(0, 2**32, n) * 1.0,
@@ -60,7 +61,7 @@ def test_what_is_written_comes_back_to_the_written_digits():
     one = flight()
     back = read(write(one), NAME)
     assert back.time_s.tolist() == one.time_s.tolist()
-    for name, decimals in raw.P1_DECIMALS.items():
+    for name, decimals in P1_DECIMALS.items():
         assert back.columns[name] == pytest.approx(np.round(one.columns[name], decimals or 0), abs=1e-12), (
             name
         )

@@ -24,6 +24,7 @@ from pyarrow import csv
 
 from skyledger.errors import FormatError
 from skyledger.iagos.flight import FloatArray
+from skyledger.iagos.formats.raw_columns import DECIMALS
 from skyledger.iagos.names import FlightId, parse_flight_id, parse_raw_name
 
 FORMAT_VERSION = "1"
@@ -37,25 +38,6 @@ KEYS = (
     "clock_source",
 )
 TIME = "utc"
-# Columns after the time and the decimals they are written with; None: a code
-P1_DECIMALS: dict[str, int | None] = {
-    "lat": 5,
-    "lon": 5,
-    "p_hpa": 2,
-    "tat_k": 2,
-    "mach": 4,
-    "o3_cell_a": 2,
-    "o3_cell_b": 2,
-    "o3_raw_ppb": 2,
-    "co_raw_ppb": 2,
-    "co_mode": None,
-    "rh_raw": 5,
-    "t_sensor_k": 2,
-    "bcp_counts": 0,
-    "status_word": None,
-    "phase": 0,
-}
-DECIMALS = {"P1": P1_DECIMALS}  # by instrument type
 CO_MODES = ("M", "Z", "C")  # measure, zero, calibration: a mode's code is its place here
 LAST_PHASE = 10  # 0 none, 1 power on, ... 4 take-off, 5 climb, 6 cruise, 7 approach, ... 10 engine stop
 # The instrument runs on the ground before and after; a time far from the flight is that of a clock not yet set

@@ -1,0 +1,241 @@
+"""IAGOS at the terminal: the PI's report and decision, new calibrations, the instrument database."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from skyledger import config, connections
+from skyledger.cli.common import err, out, table_of, warehouse
+from skyledger.cli.iagos import AsJson, FlightIds, InstrumentType, iagos_app
+from skyledger.errors import PermanentError, SkyledgerError
+
+if TYPE_CHECKING:
+    from skyledger.iagos.flight import Key
+    from skyledger.iagos.release.decide import FlagEdit
+    from skyledger.iagos.release.reports import StoredReport
+    from skyledger.warehouse import Session
+
+Moment = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="UTC")
+]
+LevelName = Annotated[Literal["L1", "L2"], typer.Option(help="level the decision is about")]
+PersonName = Annotated[str, typer.Option(help="login, as in table person")]
+NAMES = {"good": 0, "limited": 2, "erroneous": 3, "not_validated": 4}
+
+
+@iagos_app.command("report")
+def iagos_report(flight_id: str, instrument_type: InstrumentType = "P1", as_json: AsJson = False) -> None:
+    """What the newest report of a flight says, and where it is."""
+    from skyledger.iagos.names import Level
+
+    folder = config.DATA_ROOT / "iagos" / "reports"
+    with warehouse("iagos").session() as session:
+        found = _report(session, flight_id, instrument_type, Level.L2) or _report(
+            session, flight_id, instrument_type, Level.L1
+        )
+    if found is None:
+        raise PermanentError(f"flight {flight_id} of {instrument_type} has no report: process it first")
+    page = folder / found.page
+    if as_json:
+        print(page.with_suffix(".json").read_text(encoding="utf-8"))
+        return
+    out.print(f"{found.title}, {found.level}: suggested {found.suggestion}", highlight=False)
+    out.print(found.summary, highlight=False)
+    out.print(f"{page}\ndigest {found.data_digest}", highlight=False, soft_wrap=True)
+
+
+@iagos_app.command("decide")
+def iagos_decide(
+    flights: Annotated[list[str], typer.Argument(help="flight identifiers, 16 digits each")],
+    level: LevelName,
+    action: Annotated[
+        Literal["release", "rerun", "edit_flags", "reject", "defer", "withdraw"],
+        typer.Option(help="the decision"),
+    ],
+    person: PersonName,
+    comment: Annotated[str | None, typer.Option(help="why; needed for everything but a release")] = None,
+    digest: Annotated[
+        str | None, typer.Option(help="of the report that was read; default: the newest report of each")
+    ] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="only these, with commas; for edit_flags: whose flags are set")
+    ] = None,
+    start: Moment = None,
+    end: Moment = None,
+    validity: Annotated[
+        Literal["good", "limited", "erroneous", "not_validated"] | None,
+        typer.Option(help="for edit_flags; not_validated: as the tests say"),
+    ] = None,
+    instrument_type: InstrumentType = "P1",
+    deliver: Annotated[bool, typer.Option(help="write and deliver what is released")] = True,
+) -> None:
+    """Decide about flights, as their PI: one record each. What is released is written and delivered."""
+    from skyledger.iagos.names import Level
+    from skyledger.iagos.release.decide import Decision, decide_all
+
+    if digest and len(flights) > 1:
+        raise PermanentError("--digest holds for one flight; leave it out to decide about several")
+    wanted = []
+    store, about = warehouse("iagos"), Level(level)
+    chosen = tuple(variables.split(",")) if variables else None
+    flags = _flags(chosen, start, end, validity) if action == "edit_flags" else ()
+    with store.session() as session:
+        for flight_id in flights:
+            found = _report(session, flight_id, instrument_type, about)
+            key = found.key if found else _newest(session, flight_id, instrument_type)
+            seen = digest or (found.data_digest if found else None)
+            released = None if flags else chosen
+            wanted.append(Decision(key, about, action, person, comment, seen, released, flags))
+    refused = []
+    for decided in decide_all(store, wanted, run_id="cli"):
+        out.print(f"{decided.key} {decided.level}: {decided.told()}", highlight=False)
+        if decided.refused:
+            refused.append(decided.refused)
+        elif decided.released and deliver:
+            with err.status(str(decided.key)):
+                _deliver(decided.key, about)
+    if refused:
+        raise PermanentError("\n".join(refused))
+
+
+@iagos_app.command("deliver")
+def iagos_deliver(flight_id: str, level: LevelName, instrument_type: InstrumentType = "P1") -> None:
+    """Write and deliver the products of a released flight; what is there already is not sent twice."""
+    from skyledger.iagos.names import Level
+
+    with warehouse("iagos").session() as session:
+        key = _newest(session, flight_id, instrument_type)
+    _deliver(key, Level(level))
+
+
+@iagos_app.command("reprocess")
+def iagos_reprocess(
+    calibration: Annotated[
+        list[int] | None,
+        typer.Option(help="number of a calibration; repeat. Default: what waits for one and has it now"),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="compute; without it only count")] = False,
+    at_most: Annotated[int, typer.Option(min=1, help="flights at most")] = 200,
+    person: PersonName = "cli",
+) -> None:
+    """What new calibrations touch; with --write, compute these flights again and ask their PI."""
+    from skyledger.iagos.process import check_flight
+    from skyledger.iagos.release.reprocess import plan_reprocess, queue_reprocess
+
+    store, failed = warehouse("iagos"), []
+    with store.session() as session:
+        plan = plan_reprocess(session, calibration_ids=calibration or ())
+        out.print(plan.describe(), highlight=False)
+        if not write:
+            return
+        todo = queue_reprocess(session, plan, at_most=at_most, actor=person, run_id="cli")
+    for key in todo:
+        with err.status(str(key)):
+            try:
+                done = check_flight(store, key, data_root=config.DATA_ROOT, run_id="cli")
+            except SkyledgerError as error:
+                failed.append(f"{key}: {error}")
+                continue
+        out.print(f"{key}: {done.told()}", highlight=False)
+    if failed:
+        raise PermanentError("\n".join(failed))
+
+
+@iagos_app.command("import")
+def iagos_import(
+    paths: Annotated[
+        list[Path], typer.Argument(help="files <table>.csv, workbooks, or folders of them", exists=True)
+    ],
+    person: PersonName,
+    write: Annotated[bool, typer.Option("--write", help="without it only say what would be done")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="write nothing unless every row can be taken")
+    ] = False,
+) -> None:
+    """Import tables of the instrument database; a dry run unless --write is given."""
+    from skyledger.iagos.metadata.importer import import_tables
+
+    with warehouse("iagos").session() as session:
+        report = import_tables(session, paths, dry_run=not write, actor=person, strict=strict)
+    table = table_of("table", "new", "changed", "unchanged", "refused")
+    for name, counts in report.tables.items():
+        numbers = (counts.new, counts.changed, counts.unchanged, counts.refused)
+        table.add_row(name, *map(str, numbers))
+    out.print(table)
+    out.print("written" if report.written else "nothing was written", highlight=False)
+    if report.impact.flights:
+        out.print(f"new calibrations touch {report.impact}: see `skyledger iagos reprocess`", highlight=False)
+    if report.errors:
+        raise PermanentError("\n".join(map(str, report.errors)))
+
+
+@iagos_app.command("template")
+def iagos_template(path: Annotated[Path, typer.Argument(help="workbook to write (.xlsx)")]) -> None:
+    """An empty workbook with a sheet per table, for people to fill in."""
+    from skyledger.iagos.metadata.tables import template
+
+    template(path)
+    out.print(str(path), highlight=False)
+
+
+@iagos_app.command("calibrations")
+def iagos_calibrations(flights: FlightIds = None, instrument_type: InstrumentType = "P1") -> None:
+    """Which calibrations flights are computed with, before and after the deployment."""
+    from skyledger.iagos.metadata.calibrations import calibration_set
+
+    table = table_of("flight", "part", "serial", "before", "after", "worth knowing")
+    with warehouse("iagos").session() as session:
+        for flight_id in flights or ():
+            found = calibration_set(session, flight_id, instrument_type)
+            for name, part in found.parts.items():
+                pair = [
+                    f"{one.id} ({one.timestamp:%Y-%m-%d})" if one else "none"
+                    for one in (part.pair.pre, part.pair.post)
+                ]
+                table.add_row(flight_id, name, part.serial, *pair, "; ".join(part.pair.warnings))
+    out.print(table)
+
+
+def _report(session: "Session", flight_id: str, instrument_type: str, level: str) -> "StoredReport | None":
+    from skyledger.iagos.names import Level
+    from skyledger.iagos.release.reports import newest_report
+
+    return newest_report(session, _newest(session, flight_id, instrument_type), Level(level))
+
+
+def _newest(session: "Session", flight_id: str, instrument_type: str) -> "Key":
+    """The newest delivery of a flight."""
+    from skyledger.iagos.states import states
+
+    found = states(session, flight_id=flight_id, instrument_type=instrument_type)
+    if not found:
+        raise PermanentError(f"flight {flight_id} of {instrument_type} is not known")
+    return found[-1].key
+
+
+def _flags(
+    variables: tuple[str, ...] | None, start: datetime | None, end: datetime | None, validity: str | None
+) -> "tuple[FlagEdit, ...]":
+    from skyledger.iagos.flags import Validity
+    from skyledger.iagos.release.decide import FlagEdit
+
+    if not (variables and start and end and validity):
+        raise PermanentError("edit_flags needs --variables, --start, --end and --validity")
+    span = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    return tuple(FlagEdit(name, *span, Validity(NAMES[validity])) for name in variables)
+
+
+def _deliver(key: "Key", level: str) -> None:
+    from skyledger.iagos.names import Level
+    from skyledger.iagos.release.deliver import push_products
+    from skyledger.iagos.release.products import make_products
+    from skyledger.iagos.transfer.client import IagosClient
+
+    store = warehouse("iagos")
+    made = make_products(store, key, Level(level), data_root=config.DATA_ROOT, run_id="cli")
+    out.print(f"{key} {level}: {made.told()}", highlight=False)
+    client = IagosClient(connections.from_environment("iagos_data_centre"))
+    pushed = push_products(store, client, key, Level(level), data_root=config.DATA_ROOT, run_id="cli")
+    out.print(f"{key} {level}: {pushed.told()}", highlight=False)
