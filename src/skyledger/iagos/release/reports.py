@@ -91,7 +91,7 @@ def _reports(session: Session, key: Key, level: Level, report_id: int | None = N
         {
             **key._asdict(),
             "level_name": str(level),
-            "data_level": str(DATA_LEVEL[level]),
+            "data_level": str(DATA_LEVEL.get(level, level)),
             "report_id": report_id,
         },
     )
