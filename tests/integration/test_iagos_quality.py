@@ -110,7 +110,7 @@ def test_a_crash_between_file_and_rows_heals(session, tmp_path):
 def test_a_configuration_that_was_used_cannot_change_without_a_new_version(session, tmp_path):
     config = quality_config("P1")
     keep(session, assess(flight(), config), tmp_path)
-    other = config.model_copy(update={"series": {"O3_P1": config.series["CO_P1"]}})
+    other = config.model_copy(update={"series": {**config.series, "cloud_P1": config.series["lon"]}})
     with pytest.raises(ConfigError, match=r"P1-default, version .*was used with another content"):
         keep(session, assess(flight(), other), tmp_path)
     keep(session, assess(flight(), config.model_copy(update={"description": "better worded"})), tmp_path)

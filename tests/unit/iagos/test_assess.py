@@ -5,13 +5,30 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from skyledger.errors import ConfigError
 from skyledger.iagos.assess import ManualFlag, ManualFlags, Statistics, assess, quality_config
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import Series
 from skyledger.iagos.variables import variables
+from skyledger.quality import Frame, groups
 from tests.support.iagos_flights import DEPARTURE, KEY, altered, flight
 
 NAN = np.nan
+# hard and soft limits of the network; None: no soft limit
+LIMITS = {
+    "lon": ((-180, 180), None),
+    "lat": ((-90, 90), None),
+    "baro_alt_AC": ((-500, 15_000), None),
+    "air_press_AC": ((10_000, 110_000), (15_000, 106_000)),
+    "air_temp_AC": ((170, 330), (185, 325)),
+    "O3_P1": ((-5, 2_500), (0, 1_500)),
+    "CO_P1": ((-20, 20_000), (10, 1_500)),
+    "H2O_gas_P1": ((0, 60_000), (1, 45_000)),
+    "RHL_P1": ((-0.05, 1.3), (0, 1.05)),
+    "RHI_P1": ((-0.05, 2.5), (0, 1.7)),
+    "air_temp_P1": ((170, 330), (185, 325)),
+    "cloud_P1": ((0, 5_000), None),
+}
 
 
 def by_hand(variable, first_s, last_s, validity, at_s=0):
@@ -45,6 +62,59 @@ def test_what_is_wrong_is_found_and_named():
     assert finding.intervals == ((finding.worst_at_s, finding.worst_at_s + 8, 3),)
     assert ozone.critical_failures == (finding,)
     assert set(found.variables["CO_P1"].validity) == {Validity.GOOD}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_are_those_of_the_network(name):
+    hard, soft = LIMITS[name]
+    eps = 1e-6 * (hard[1] - hard[0])
+    edges = {0: [hard[0] - eps, hard[1] + eps], 1: [*(soft or hard)]}
+    if soft:
+        edges[0.5] = [x for x, y in ((soft[0] - eps, hard[0]), (soft[1] + eps, hard[1])) if x != y]
+    items = quality_config("P1").group(name).items
+    (limits,) = (test for item in items for test in groups.tests_of(item) if test.label == "range")
+    for probability, values in edges.items():
+        seen = Frame(np.arange(len(values)) * 4.0, {name: np.array(values, dtype=np.float64)}, 4.0)
+        assert limits.probability(seen, name).tolist() == [probability] * len(values)
+    assert limits.critical
+
+
+def test_weakness_13_limits_have_a_name_and_a_version_and_none_is_in_code():
+    assert (quality_config("P1").name, quality_config("P1", 1).version) == ("P1-default", 1)
+    with pytest.raises(ConfigError, match=r"P1.yaml: version 1; expected 7"):
+        quality_config("P1", 7)
+    with pytest.raises(ConfigError, match=r"nothing.yaml: No such file"):
+        quality_config("nothing")
+
+
+def test_to_be_on_the_ground_or_in_a_zero_check_is_no_critical_failure():
+    data = altered(altered(flight(), "phase", slice(0, 50), 3.0), "co_mode", slice(200, 210), 1.0)
+    found = assess(data, quality_config("P1")).variables
+    carbon = found["CO_P1"]
+    assert set(carbon.validity[:50]) == set(carbon.validity[200:217]) == {Validity.ERRONEOUS}
+    assert [one.test for one in carbon.findings if one.planned and one.fail] == ["mode", "phase_window"]
+    assert carbon.critical_failures == found["O3_P1"].critical_failures == ()
+
+
+def test_what_is_computed_from_dead_aircraft_data_is_dead_with_it():
+    found = assess(
+        altered(flight(), "air_press_AC", slice(100, 140), 120_000.0), quality_config("P1")
+    ).variables
+    for name in ("air_press_AC", "baro_alt_AC", "H2O_gas_P1"):
+        assert set(found[name].validity[100:140]) == {Validity.ERRONEOUS}, name
+    assert set(found["RHL_P1"].validity[100:140]) == {Validity.GOOD}
+    cold = assess(altered(flight(), "air_temp_P1", slice(100, 110), 150.0), quality_config("P1")).variables
+    for name in ("RHL_P1", "RHI_P1", "H2O_gas_P1"):
+        assert set(cold[name].validity[100:110]) == {Validity.ERRONEOUS}, name
+    lost = assess(altered(flight(), "RHL_P1", slice(100, 110), 1.2), quality_config("P1")).variables
+    assert set(lost["RHI_P1"].validity[100:110]) == {Validity.LIMITED}
+
+
+def test_below_minus_40_degrees_the_humidity_sensor_is_too_slow():
+    found = assess(altered(flight(), "t_sensor_k", slice(100, 110), 233.0), quality_config("P1")).variables
+    for name in ("RHL_P1", "RHI_P1", "H2O_gas_P1"):
+        assert set(found[name].validity[100:110]) == {Validity.LIMITED}, name
+    assert set(found["O3_P1"].validity[100:110]) == {Validity.GOOD}
 
 
 def test_a_missing_value_is_missing_whatever_people_say():

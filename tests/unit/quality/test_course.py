@@ -53,6 +53,12 @@ def test_outliers_at_the_ends_are_found_and_short_series_are_not_judged() -> Non
     values[[0, -1]] = 80
     p = probabilities(LocalOutlier(), values)
     assert (p[0], p[-1]) == (0, 0)
+    last = values[-11:]
+    z = 0.6745 * np.abs(last - np.median(last)) / np.median(np.abs(last - np.median(last)))
+    expected = 1 - np.clip((z - 0.5) / 0.5, 0, 1)
+    np.testing.assert_allclose(
+        LocalOutlier(k=0.5).probability(frame(values), "x")[-6:], expected[-6:], atol=1e-6
+    )
     assert probabilities(LocalOutlier(), [1.0] * 10) == [None] * 10
 
 

@@ -63,6 +63,8 @@ def test_ebas_joins_the_three_worst_codes_of_all_tests() -> None:
         "999664000",
     ]
     assert schemes.actris_joined(tests[1:2]).tolist() == ["000000000", "635000000", "635000000", "000000000"]
+    gone = np.array(["000", "999", "000", "000"])
+    assert schemes.actris_joined([*tests, fourth, gone])[1] == "999670699"
     with pytest.raises(FormatError, match="flag 123 has no place in the order"):
         schemes.actris_joined([np.array(["123"])])
 
