@@ -185,6 +185,14 @@ def test_a_row_that_breaks_a_rule_is_refused(session, tmp_path):
         assert told in refused(session, tmp_path, one(table, row))
 
 
+def test_a_refused_correction_leaves_the_row_as_it_was(session, tmp_path):
+    take(session, tmp_path, one("deployment", "D2,IAGOS,P1 unit,U2,02,,2023-01-01,2023-09-01"))
+    early = one("deployment", "D1,IAGOS,P1 unit,U1,02,,2019-10-01,2024-02-01")  # a check of the code
+    assert "while the aircraft takes part" in refused(session, tmp_path, early)
+    other = one("deployment", "D1,IAGOS,P1 unit,U2,02,,2023-08-01,2024-02-01")  # a rule of the database
+    assert "deployment one at a time" in refused(session, tmp_path, other)
+
+
 def test_two_conditions_at_once_and_two_targets_are_refused(session, tmp_path):
     status = "component_type,serial_no,status,valid_from,valid_to\n"
     take(session, tmp_path, {"component_status": f"{status}PT100,T1,ok,2023-01-01,2024-01-01\n"})

@@ -1,5 +1,6 @@
 """The instrument database: what a flight is calibrated with, as known at any time; trees, flights, roles, impact."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -246,6 +247,31 @@ def test_other_times_of_a_flight_are_taken_and_the_old_ones_kept(session):
     )
     assert (table, key, by) == ("flight", FLIGHT, "tester")
     assert old == '{"arrival_at": "2023-12-01 20:00:00", "flight_no": ""}'
+
+
+def test_two_runs_that_note_one_flight_at_once_note_it_once(session, iagos_db):
+    new = "2023120312000002"
+    noted = {
+        "departure": Stop("FRA", at("2023-12-03 12:00")),
+        "arrival": Stop("JFK", at("2023-12-03 20:00")),
+        "actor": "t",
+    }
+
+    def other_run():
+        with Warehouse(iagos_db).session() as other, other.transaction():
+            return note_flight(other, new, **noted)
+
+    blocked = """
+        SELECT 1 FROM information_schema.processlist
+        WHERE info LIKE '%FOR UPDATE%' AND id <> CONNECTION_ID()
+    """
+    with ThreadPoolExecutor(1) as pool:
+        with session.transaction():
+            assert note_flight(session, new, **noted) == "new"
+            waiting = pool.submit(other_run)
+            while not session.query(blocked):
+                assert not waiting.done()
+        assert waiting.result() == "unchanged"
 
 
 def test_a_flight_that_cannot_be_is_refused(session):
