@@ -166,17 +166,27 @@ def test_a_server_that_answers_a_part_with_the_whole_is_understood(at):
     at.list_new()
     at.centre.spoil(cut_after(1000), whole)
     assert at.fetch().state is State.RECEIVED
+    assert at.centre.requests["GET content"] == 2
     assert list(at.kept().values()) == [data_of(0)]
 
 
 def test_a_part_that_is_not_the_beginning_of_the_file_is_given_up(at):
     at.offer(0)
     at.list_new()
-    part = at.data_root / "iagos/raw/P1" / KEY.flight_id / f"IAGOS_P1_{KEY.flight_id}_L0A_r1.csv.gz.part"
+    part = at.data_root / "iagos/incoming" / f"IAGOS_P1_{KEY.flight_id}_L0A_r1.csv.gz.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 100_000)  # longer than the file: bad_range
     assert at.fetch().state is State.RECEIVED
     assert list(at.kept().values()) == [data_of(0)]
+
+
+def test_a_file_that_is_here_though_its_run_was_killed_is_not_brought_again(at):
+    at.offer(0)
+    at.list_new()
+    kept = at.data_root / "iagos/raw/P1" / KEY.flight_id / f"IAGOS_P1_{KEY.flight_id}_L0A_r1.csv.gz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(data_of(0))
+    assert (at.fetch().state, at.centre.requests["GET content"]) == (State.RECEIVED, 0)
 
 
 def test_other_bytes_than_announced_are_asked_for_again_once(at):

@@ -66,8 +66,9 @@ class Transfer:
     def run(self) -> list[rest.Fetched]:
         """What a run of the DAG does: list, and fetch all that is pending."""
         self.list_new()
+        client = self.client()
         return [
-            rest.fetch(self.warehouse, self.client(), key, data_root=self.data_root, run_id="test")
+            rest.fetch(self.warehouse, client, key, data_root=self.data_root, run_id="test")
             for key in self.pending()
         ]
 

@@ -1,8 +1,9 @@
 """From the data centre's list to files in the raw store: what is new, and each of them whole.
 
 A list is read from the high-water mark less an hour to its end, so that files registered late are seen; what is known
-falls out by its key. Each page is committed together with the mark. A download goes to `<name>.part`, beside where the
-file will be, and goes on there after a break or a crash; only bytes with the announced sum take the file's name.
+falls out by its key. Each page is committed together with the mark. A download goes to
+`<data>/iagos/incoming/<name>.part` and goes on there after a break or a crash; only bytes with the announced sum take
+their place in the raw store.
 """
 
 import hashlib
@@ -214,7 +215,7 @@ class _Fetch:
         self.session, self.client, self.file, self.run_id = session, client, file, run_id
         self.data_root = data_root
         self.kept = data_root / raw_path(file.key)
-        self.part = self.kept.with_name(f"{self.kept.name}.part")
+        self.part = data_root / "iagos" / "incoming" / f"{self.kept.name}.part"
         self.etag = file.etag
         self.done = Fetched(file.key, State.TRANSFERRING)
 
