@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 
 from sandbox.iagos.metadata import calibration_set, flight_record
 from sandbox.iagos.raw import write_raw
 from sandbox.iagos.world import IagosWorld
+from skyledger.cli import app
 from skyledger.errors import PermanentError
 from skyledger.iagos import report as reports
 from skyledger.iagos.assess import Assessment, ManualFlag, ManualFlags, Statistics, assess, quality_config
@@ -489,7 +492,7 @@ def test_commands_carry_flight_and_digest_and_leave_room_for_the_comment(pacific
     for way in decide["ways"]:
         words = way["command"].split()
         assert words[:4] == ["skyledger", "iagos", "decide", context.key.flight_id]
-        assert words[-2:] == ["--digest", pacific_report.digest]
+        assert words[-4:] == ["--digest", pacific_report.digest, "--person", "LOGIN"]
         given = dict(zip(words[4::2], words[5::2], strict=True))
         assert (given["--instrument-type"], given["--level"], given["--action"]) == (
             "P1",
@@ -501,6 +504,15 @@ def test_commands_carry_flight_and_digest_and_leave_room_for_the_comment(pacific
     form = json.loads(decide["form"])
     assert form["flights"] == [context.key.flight_id]
     assert form["digest"] == pacific_report.digest
+
+
+def test_commands_are_those_that_the_command_line_knows(pacific_report):
+    iagos = get_command(app).commands["iagos"]
+    for way in pacific_report.content["decide"]["ways"]:
+        _, _, verb, *arguments = shlex.split(way["command"])
+        given = iagos.commands[verb].make_context(verb, arguments).params
+        assert given["digest"] == pacific_report.digest
+        assert given["action"] == way["action"]
 
 
 # comparison

@@ -10,7 +10,7 @@ from skyledger.iagos.report.times import iso_of
 from skyledger.iagos.report.view import of_instrument
 
 RELEASE_DAG = "iagos_flights_release"
-_COMMENT = "..."  # for the PI to fill in
+_COMMENT, _PERSON = "...", "LOGIN"  # for the PI to fill in
 
 
 def commands(
@@ -70,7 +70,7 @@ def commands(
 
 def _command(flight_id: str, given: dict[str, str], digest: str) -> str:
     said = [f"--{name} {_word(value)}" for name, value in (given | {"digest": digest}).items()]
-    return " ".join(["skyledger iagos decide", flight_id, *said])
+    return " ".join(["skyledger iagos decide", flight_id, *said, f"--person {_PERSON}"])
 
 
 def _word(value: str) -> str:

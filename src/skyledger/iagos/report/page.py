@@ -85,7 +85,8 @@ def _number(value: float | None, decimals: int) -> str:
     if value is None:
         return _NOTHING
     digits = max(0, min(decimals, 4 - len(f"{abs(value):.0f}")))
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}" if float(text) else "")
 
 
 def _moment(text: str | None) -> str:
