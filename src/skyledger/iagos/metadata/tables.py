@@ -41,7 +41,7 @@ def _time(name: str, what: str, *, empty: Any = ...) -> Column:
 
 
 def _end(name: str, what: str) -> Column:
-    return _time(name, f"{what}; empty: goes on", empty=OPEN)
+    return _time(name, f"{what} (not included; empty: goes on)", empty=OPEN)
 
 
 _DESCRIPTION = _text_column("description", 1000, "what a person should know", empty="")
