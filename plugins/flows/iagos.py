@@ -338,13 +338,10 @@ def _of_partition(context: Any) -> "tuple[Key, Level]":
 
 def _newest_key(flight_id: str, instrument_type: str) -> "Key":
     """The newest delivery of a flight."""
-    from skyledger.iagos.states import states
+    from skyledger.iagos.states import newest
 
     with _warehouse().session() as session:
-        found = states(session, flight_id=flight_id, instrument_type=instrument_type)
-    if not found:
-        raise PermanentError(f"flight {flight_id} of {instrument_type} is not known")
-    return found[-1].key
+        return newest(session, flight_id, instrument_type)
 
 
 def _revised(key: "Key", revision: str) -> "Key":

@@ -74,6 +74,7 @@ def iagos_decide(
     """Decide about flights, as their PI: one record each. What is released is written and delivered."""
     from skyledger.iagos.names import Level
     from skyledger.iagos.release.decide import Decision, decide_all
+    from skyledger.iagos.states import newest
 
     if digest and len(flights) > 1:
         raise PermanentError("--digest holds for one flight; leave it out to decide about several")
@@ -84,7 +85,7 @@ def iagos_decide(
     with store.session() as session:
         for flight_id in flights:
             found = _report(session, flight_id, instrument_type, about)
-            key = found.key if found else _newest(session, flight_id, instrument_type)
+            key = found.key if found else newest(session, flight_id, instrument_type)
             seen = digest or (found.data_digest if found else None)
             released = None if flags else chosen
             wanted.append(Decision(key, about, action, person, comment, seen, released, flags))
@@ -104,9 +105,10 @@ def iagos_decide(
 def iagos_deliver(flight_id: str, level: LevelName, instrument_type: InstrumentType = "P1") -> None:
     """Write and deliver the products of a released flight; what is there already is not sent twice."""
     from skyledger.iagos.names import Level
+    from skyledger.iagos.states import newest
 
     with warehouse("iagos").session() as session:
-        key = _newest(session, flight_id, instrument_type)
+        key = newest(session, flight_id, instrument_type)
     _deliver(key, Level(level))
 
 
@@ -201,18 +203,9 @@ def iagos_calibrations(flights: FlightIds = None, instrument_type: InstrumentTyp
 def _report(session: "Session", flight_id: str, instrument_type: str, level: str) -> "StoredReport | None":
     from skyledger.iagos.names import Level
     from skyledger.iagos.release.reports import newest_report
+    from skyledger.iagos.states import newest
 
-    return newest_report(session, _newest(session, flight_id, instrument_type), Level(level))
-
-
-def _newest(session: "Session", flight_id: str, instrument_type: str) -> "Key":
-    """The newest delivery of a flight."""
-    from skyledger.iagos.states import states
-
-    found = states(session, flight_id=flight_id, instrument_type=instrument_type)
-    if not found:
-        raise PermanentError(f"flight {flight_id} of {instrument_type} is not known")
-    return found[-1].key
+    return newest_report(session, newest(session, flight_id, instrument_type), Level(level))
 
 
 def _flags(

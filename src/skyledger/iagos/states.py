@@ -142,6 +142,18 @@ def states(
     ]
 
 
+def newest(session: Session, flight_id: str, instrument_type: str) -> Key:
+    """The newest delivery of a flight that is of use: no duplicate, not taken back. Raises PermanentError."""
+    found = [
+        one.key
+        for one in states(session, flight_id=flight_id, instrument_type=instrument_type)
+        if one.state not in (State.DUPLICATE, State.WITHDRAWN)
+    ]
+    if not found:
+        raise PermanentError(f"flight {flight_id} of {instrument_type} is not known")
+    return found[-1]
+
+
 def history(session: Session, key: Key) -> list[Step]:
     """All steps of a file, in order."""
     rows = session.query(_statement("state_history"), _names(key))
