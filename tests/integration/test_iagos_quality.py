@@ -6,14 +6,21 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from sandbox.iagos.metadata import write_tables
+from sandbox.iagos.world import IagosWorld
 from skyledger import migrations
 from skyledger.config import SQL_DIR, digest
 from skyledger.errors import ConfigError, PermanentError, StorageError
+from skyledger.iagos import series
 from skyledger.iagos.assess import assess, quality_config
 from skyledger.iagos.assess.by_hand import flag_history, manual_flags, set_flags
+from skyledger.iagos.assess.encounters import encounters
 from skyledger.iagos.assess.runs import keep_run, kept_config, load_run, newest_run
 from skyledger.iagos.flags import Validity
-from skyledger.iagos.names import Level
+from skyledger.iagos.flight import Stop
+from skyledger.iagos.metadata.flights import note_flight
+from skyledger.iagos.metadata.importer import import_tables
+from skyledger.iagos.names import Level, parse_flight_id
 from skyledger.iagos.states import begin
 from skyledger.warehouse import Warehouse
 from tests.support.iagos_flights import DEPARTURE, KEY, altered, flight
@@ -203,3 +210,28 @@ def test_nothing_in_the_code_changes_or_removes_what_was_kept():
     ]
     for table in TABLES:
         assert not [s for s in statements if f"UPDATE {table}" in s or f"DELETE FROM {table}" in s]
+
+
+def test_a_flight_meets_those_of_other_aircraft_at_its_airport_within_an_hour(session, tmp_path):
+    tables = write_tables(IagosWorld(), tmp_path / "metadata")
+    with session.transaction():
+        import_tables(session, tables, dry_run=False, actor="test")
+    others = {"2024030513045607": "FRA", "2024030514300009": "FRA", "2024030412345602": "FRA"}
+    for flight_id, airport in {KEY.flight_id: "FRA", **others}.items():
+        key, at = KEY._replace(flight_id=flight_id), parse_flight_id(flight_id).departure
+        data = replace(flight(key=key), departure=Stop(airport, at))
+        found = assess(data, quality_config("P1"))
+        with session.transaction():
+            if key != KEY:
+                begin(session, key, reason="listed", run_id="r")
+            arrival = Stop("JFK", at + 8 * HOUR)
+            note_flight(session, flight_id, departure=data.departure, arrival=arrival, actor="test")
+            series.keep(session, data, tmp_path, run_id="r")
+            keep_run(session, key, Level.L0, found, "r", tmp_path)
+    judged = assess(flight(), quality_config("P1")).data
+    met = encounters(session, judged, tmp_path)
+    assert {one.other.flight_id for one in met} == {
+        "2024030513045607"
+    }  # others: two hours later, and its own aircraft
+    assert {one.variable for one in met} >= {"O3_P1", "CO_P1"}
+    assert all(one.other_at == parse_flight_id("2024030513045607").departure for one in met)

@@ -62,7 +62,12 @@ def flight(n: int = 900, seed: int = 1, key: Key = KEY) -> FlightData:
         interval_s=INTERVAL_S,
         series=series,
         channels=channels,
-        provenance={"source_sha256": "0" * 64},
+        provenance={
+            "source": {"name": "flight.csv.gz", "sha256": "0" * 64},
+            "software": "skyledger",
+            "calibration_ids": [],
+            "limited": {},
+        },
     )
 
 
