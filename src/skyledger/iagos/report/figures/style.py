@@ -46,6 +46,7 @@ PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # for logarithmic axes: 10
 PLANNED = Look("not to be measured", "#c6cbcf", 0.30, ".")  # on ground, zero, calibration: erroneous by plan
 _HOUR_STEPS = (0.25, 0.5, 1, 2, 3, 6)
 _MOST_TICKS = 10
+_FINE = re.compile(r"(\.\d\d)\d+")  # digits of a place beyond what an eye sees: half of a page without them
 
 
 def settings() -> AbstractContextManager[None]:
@@ -75,6 +76,7 @@ def svg(figure: Figure, name: str, title: str) -> str:
         FigureCanvasSVG(figure).print_svg(text, metadata=nothing)  # type: ignore[no-untyped-call]
     drawn = text.getvalue()
     drawn = re.sub(r'<g id="[^"]*"', "<g", drawn[drawn.index("<svg") :])
+    drawn = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: _FINE.sub(r"\1", found[0]), drawn)
     size = re.match(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', drawn)
     assert size  # noqa: S101 - what the library always writes
     head = f'<svg role="img" viewBox="{size[1]}" xmlns:xlink="http://www.w3.org/1999/xlink">'
