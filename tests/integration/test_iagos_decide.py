@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.iagos.data_centre import DataCentre
 from skyledger.errors import StorageError, StorageUnavailable
 from skyledger.iagos import series, states
 from skyledger.iagos.assess import quality_config
@@ -33,7 +34,6 @@ from tests.support.iagos_release import (
     PI,
     PI_OF_OTHER,
     SECOND_PI,
-    Client,
     Releases,
     biased,
 )
@@ -52,15 +52,11 @@ def database(mariadb):
 
 @pytest.fixture
 def network(database, tmp_path):
-    """People, and no flight yet."""
-    network = Releases(database, tmp_path)
-    network.wipe()
-    return network
-
-
-@pytest.fixture
-def client():
-    return Client()
+    """People, a data centre, and no flight yet."""
+    with DataCentre() as centre:
+        network = Releases(database, tmp_path, centre.connection)
+        network.wipe()
+        yield network
 
 
 @pytest.fixture
@@ -148,7 +144,7 @@ def test_a_flight_without_report_is_not_decided_about(network, level):
         network.decide(key=KEY._replace(revision=9))
 
 
-def test_level_2_before_level_1_is_refused(network, client):
+def test_level_2_before_level_1_is_refused(network):
     network.stored()
     with network.warehouse.session() as session, session.transaction():
         for before, after in [(State.STORED_L0, State.QC_RUNNING), (State.QC_RUNNING, State.QC_DONE)]:
@@ -165,8 +161,8 @@ def test_level_2_before_level_1_is_refused(network, client):
     assert everything(network) == before
 
 
-def test_level_2_before_level_1_is_refused_by_the_database_too(network, client):
-    network.waiting_for_l2(client)
+def test_level_2_before_level_1_is_refused_by_the_database_too(network):
+    network.waiting_for_l2()
     network.decide(level=Level.L2)
     with pytest.raises(StorageError, match="product_l2_after_l1"):
         network.execute("UPDATE product SET l1_product_id = NULL WHERE level = 'L2'")
@@ -338,8 +334,8 @@ def test_a_flight_that_another_run_holds_is_decided_about_later_and_others_now(n
     assert all(one.released for one in decide_all(network.warehouse, wanted, run_id="r"))
 
 
-def test_four_eyes_level_2_needs_two_different_people_who_agree_on_the_same(network, client, four_eyes):
-    network.waiting_for_l2(client)  # Level 1 needs one
+def test_four_eyes_level_2_needs_two_different_people_who_agree_on_the_same(network, four_eyes):
+    network.waiting_for_l2()  # Level 1 needs one
     first = network.decide(level=Level.L2)
     assert not first.released
     assert first.told() == "agreed; a second PI has to agree before it is released"
@@ -363,10 +359,8 @@ def test_four_eyes_level_2_needs_two_different_people_who_agree_on_the_same(netw
     ]
 
 
-def test_four_eyes_what_the_first_agreed_to_before_the_data_changed_does_not_count(
-    network, client, four_eyes
-):
-    network.waiting_for_l2(client)
+def test_four_eyes_what_the_first_agreed_to_before_the_data_changed_does_not_count(network, four_eyes):
+    network.waiting_for_l2()
     network.decide(level=Level.L2)
     network.decide(level=Level.L2, person=SECOND_PI, action="rerun", comment="not yet")
     network.candidate()
@@ -376,8 +370,8 @@ def test_four_eyes_what_the_first_agreed_to_before_the_data_changed_does_not_cou
     assert network.decide(level=Level.L2).released
 
 
-def test_a_manager_may_withdraw_and_nobody_gets_the_products_any_more(network, client):
-    network.released(client)
+def test_a_manager_may_withdraw_and_nobody_gets_the_products_any_more(network):
+    network.released()
     with pytest.raises(NotPermitted, match="is not PI or manager"):
         network.decide(action="withdraw", comment="wrong aircraft", person=OPERATOR, digest=None)
     network.decide(action="withdraw", comment="wrong aircraft", person=MANAGER, digest=None)
@@ -387,8 +381,8 @@ def test_a_manager_may_withdraw_and_nobody_gets_the_products_any_more(network, c
     assert len(network.files("products")) == 2  # kept, hidden
 
 
-def test_an_earlier_delivery_gives_way_to_the_one_that_is_released_and_stays_readable(network, client):
-    network.released(client)
+def test_an_earlier_delivery_gives_way_to_the_one_that_is_released_and_stays_readable(network):
+    network.released()
     old = network.files("products")
     second = KEY._replace(revision=2)
     network.waiting(second, bias=0.5)
@@ -396,7 +390,7 @@ def test_an_earlier_delivery_gives_way_to_the_one_that_is_released_and_stays_rea
     assert network.decide(key=second).told() == "released as 1.1.0"
     assert network.state() is State.SUPERSEDED
     network.make(second)
-    network.push(client, second)
+    network.push(second)
     assert {name: content for name, content in network.files("products").items() if name in old} == old
     with network.warehouse.session() as session:
         first, new = products(session)
@@ -409,10 +403,10 @@ def test_an_earlier_delivery_gives_way_to_the_one_that_is_released_and_stays_rea
         network.decide(digest="0" * 64)
 
 
-def test_an_earlier_delivery_is_not_released_after_a_later_one(network, client):
+def test_an_earlier_delivery_is_not_released_after_a_later_one(network):
     network.stored()
     second = KEY._replace(revision=2)
-    network.released(client, second)
+    network.released(second)
     network.judge()
     with pytest.raises(Conflict, match=r"delivery 2 has been released as .* 1\.0\.0; reject this one"):
         network.decide()

@@ -20,13 +20,16 @@ from skyledger.iagos.metadata.calibrations import CalibrationPair, CalibrationRe
 from skyledger.iagos.metadata.flights import Flight
 from skyledger.iagos.names import Level
 from skyledger.iagos.release.decide import Decided, Decision, decide
-from skyledger.iagos.release.deliver import push_products
-from skyledger.iagos.release.products import make_products
+from skyledger.iagos.release.deliver import Pushed, push_products
+from skyledger.iagos.release.nrt import Exported, export_nrt
+from skyledger.iagos.release.products import Made, make_products
 from skyledger.iagos.release.reports import StoredReport, newest_report, note_report
 from skyledger.iagos.release.rules import ReleaseRules
+from skyledger.iagos.release.versions import Product, products
 from skyledger.iagos.report import Report, ReportContext, ReportPaths, SourceFile, Suggestion
 from skyledger.iagos.report.content import describe
 from skyledger.iagos.states import State
+from skyledger.iagos.transfer.client import IagosClient
 from skyledger.quality import QualityConfig
 from skyledger.warehouse import Warehouse
 from tests.support.iagos_flights import DEPARTURE, KEY, flight
@@ -76,10 +79,11 @@ PARTS = ("O3 analyser", "CO analyser", "RH sensor", "PT100")
 class Releases:
     """A network with flights, from judged to delivered."""
 
-    def __init__(self, database: Connection, data_root: Path) -> None:
+    def __init__(self, database: Connection, data_root: Path, centre: Connection | None = None) -> None:
         self.database = database
         self.data_root = data_root
         self.warehouse = Warehouse(database)
+        self.client = IagosClient(centre, sleep=lambda seconds: None) if centre else None
 
     def prepare(self) -> "Releases":
         """Make tables and people."""
@@ -169,18 +173,18 @@ class Releases:
 
             session.commit(keep)
 
-    def waiting_for_l2(self, client: Any, key: Key = KEY) -> StoredReport:
+    def waiting_for_l2(self, key: Key = KEY) -> StoredReport:
         """Bring a flight through Level 1 to where its PI decides about Level 2."""
-        self.released(client, key)
+        self.released(key)
         self.candidate(key)
         return self.judge(key, Level.L2)
 
-    def released(self, client: Any, key: Key = KEY, level: Level = Level.L1) -> StoredReport:
+    def released(self, key: Key = KEY, level: Level = Level.L1) -> StoredReport:
         """Release what waits, write and deliver it; a flight that is not known is brought to Level 1."""
         report = self.report(key, level) or self.waiting(key)
         self.decide(key=key, level=level, digest=report.data_digest)
         self.make(key, level)
-        self.push(client, key, level)
+        self.push(key, level)
         return report
 
     def decide(self, **changes: Any) -> Decided:
@@ -199,13 +203,29 @@ class Releases:
         with self.warehouse.session() as session:
             return decide(session, Decision(**said), "r")
 
-    def make(self, key: Key = KEY, level: Level = Level.L1) -> Any:
+    def make(self, key: Key = KEY, level: Level = Level.L1) -> Made:
         """Write products."""
         return make_products(self.warehouse, key, level, data_root=self.data_root, run_id="r")
 
-    def push(self, client: Any, key: Key = KEY, level: Level = Level.L1) -> Any:
+    def push(self, key: Key = KEY, level: Level = Level.L1) -> Pushed:
         """Deliver products."""
-        return push_products(self.warehouse, client, key, level, data_root=self.data_root, run_id="r")
+        assert self.client
+        return push_products(self.warehouse, self.client, key, level, data_root=self.data_root, run_id="r")
+
+    def export_nrt(self, key: Key = KEY) -> Exported:
+        """Export NRT data."""
+        assert self.client
+        return export_nrt(self.warehouse, self.client, key, data_root=self.data_root, run_id="r")
+
+    def products(self, **restricted: Any) -> list[Product]:
+        """Versions of products."""
+        with self.warehouse.session() as session:
+            return products(session, **restricted)
+
+    def load(self, product: Product) -> FlightData:
+        """What a version holds."""
+        with self.warehouse.session() as session:
+            return series.load(session, self.data_root, product.key, product.level, product.version)
 
     def report(self, key: Key = KEY, level: Level = Level.L1) -> StoredReport | None:
         """The newest report."""
@@ -290,21 +310,8 @@ def made_report(
     return report, ReportPaths(folder / f"{name}.html", folder / f"{name}.json")
 
 
-class Client:
-    """A data centre without a network: keeps products, fails when told to."""
-
-    def __init__(self) -> None:
-        self.products: dict[tuple[str, str, str, str, str], bytes] = {}
-        self.calls = 0
-        self.failures: list[Exception | None] = []  # of the next calls
-
-    def put_product(self, flight_id: str, instrument_type: str, level: Any, version: Any, path: Path) -> bool:
-        """As IagosClient does."""
-        self.calls += 1
-        if self.failures and (failure := self.failures.pop(0)):
-            raise failure
-        name = (flight_id, instrument_type, str(level), str(version), path.suffix)
-        new = name not in self.products
-        assert new or self.products[name] == path.read_bytes()
-        self.products[name] = path.read_bytes()
-        return new
+def release_whole(network: Releases, level: Level) -> None:
+    """Decide, write and deliver, as the DAG does; each step may have been done already."""
+    network.decide(level=level)
+    network.make(level=level)
+    network.push(level=level)

@@ -15,8 +15,8 @@ CREATE TABLE IF NOT EXISTS report (
     title VARCHAR(100) NOT NULL COMMENT 'route and flight',
     summary TEXT NOT NULL COMMENT 'a few lines for the question to the PI (Markdown)',
     suggestion VARCHAR(8) NOT NULL COMMENT 'RELEASE, REVIEW or REJECT',
-    availability DOUBLE NOT NULL
-    COMMENT 'usable share of what the instrument was to measure, mean of its variables [1, 0 to 1]',
+    least_available VARCHAR(64) NOT NULL COMMENT 'variable of the instrument with the smallest usable share',
+    availability DOUBLE NOT NULL COMMENT 'that share, of what was to be measured [1, 0 to 1]',
     critical TEXT NOT NULL COMMENT 'what speaks against any export, in words; empty: nothing',
     made_at_utc DATETIME(3) NOT NULL COMMENT 'when it was made (UTC)',
     run_id VARCHAR(250) NOT NULL COMMENT 'run that made it: an Airflow run id or cli',

@@ -8,6 +8,7 @@ SELECT
     r.title,
     r.summary,
     r.suggestion,
+    r.least_available,
     r.availability,
     r.critical,
     r.made_at_utc,

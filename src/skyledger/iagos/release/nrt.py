@@ -42,13 +42,15 @@ class Exported:
 
 
 def nrt_gate(report: StoredReport, rules: ReleaseRules) -> Gate:
-    """Nothing critical, and enough of what the instrument was to measure is usable."""
+    """Nothing critical, and of every variable enough of what was to be measured is usable."""
     if not rules.nrt:
         return Gate(False, "NRT is switched off (include/config/iagos/release.yaml)")
     if report.critical:
         return Gate(False, report.critical)
     enough = report.availability >= rules.nrt_availability
-    told = f"{report.availability:.1%} usable, NRT from {rules.nrt_availability:.0%}"
+    told = (
+        f"{report.least_available}: {report.availability:.1%} usable, NRT from {rules.nrt_availability:.0%}"
+    )
     return Gate(enough, told)
 
 

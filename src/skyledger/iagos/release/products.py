@@ -101,12 +101,10 @@ def _write(session: Session, product: Product, data_root: Path, run_id: str) -> 
         data = series.load(session, data_root, product.key, product.level, product.version)
     made = []
     for (path, expected), write in zip(files, (netcdf.write_flight, writer.write_flight), strict=True):
-        sha256 = write(data, path, created=product.released_at)
-        if expected not in (None, sha256):
-            raise StorageError(
-                f"{path}: was lost or changed, and cannot be written as it was (SHA-256 {sha256[:8]}, expected"
-                f" {str(expected)[:8]}): bring it back from the backup"
-            )
+        beside = path if pending else path.with_name(f".{path.name}")
+        sha256 = write(data, beside, created=product.released_at)
+        if not pending:
+            _put_back(beside, path, sha256, expected)
         made.append((str(path.relative_to(data_root)), sha256))
     if pending:
         (netcdf_path, netcdf_sha256), (nasa_ames_path, nasa_ames_sha256) = made
@@ -131,6 +129,18 @@ def _write(session: Session, product: Product, data_root: Path, run_id: str) -> 
 
         session.commit(note)
     return True
+
+
+def _put_back(beside: Path, path: Path, sha256: str, expected: str | None) -> None:
+    """A file that was lost comes back as it was, or not at all."""
+    if sha256 == expected:
+        beside.replace(path)
+        return
+    beside.unlink()
+    raise StorageError(
+        f"{path}: was lost or changed, and cannot be written as it was (SHA-256 {sha256[:8]}, expected"
+        f" {str(expected)[:8]}): bring it back from the backup"
+    )
 
 
 def released_data(session: Session, product: Product, data_root: Path) -> FlightData:

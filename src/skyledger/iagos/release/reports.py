@@ -26,7 +26,8 @@ class StoredReport:
     title: str
     summary: str  # Markdown
     suggestion: str  # RELEASE, REVIEW, REJECT
-    availability: float  # of what was to be measured, mean of the instrument's variables; 0 to 1
+    least_available: str  # variable of the instrument
+    availability: float  # of that variable: usable share of what was to be measured, 0 to 1
     critical: str  # what speaks against any export; empty: nothing
     made_at: datetime  # UTC
     quality: str  # name and version of the configuration of quality control
@@ -49,6 +50,7 @@ def note_report(
         raise PermanentError(f"{key}: a report on series of level {DATA_LEVEL[level]} that are not kept")
     content = report.content
     own = _own(content)
+    least = min(own, key=lambda name: own[name]["availability_measuring"], default="")
     session.execute(
         statement("add_report"),
         {
@@ -62,7 +64,8 @@ def note_report(
             "title": _title(content),
             "summary": _summary(content, own),
             "suggestion": str(report.suggestion),
-            "availability": sum(one["availability_measuring"] for one in own.values()) / max(1, len(own)),
+            "least_available": least,
+            "availability": own[least]["availability_measuring"] if own else 0.0,
             "critical": "; ".join(
                 f"{one['subject']}: {one['text']}" for one in content["warnings"] if one["critical"]
             ),
@@ -99,8 +102,8 @@ def _reports(session: Session, key: Key, level: Level, report_id: int | None = N
 
 
 def _stored(key: Key, level: Level, row: tuple[Any, ...]) -> StoredReport:
-    report_id, qc_run_id, digest, page, title, summary, suggestion, availability, critical, *rest = row
-    made_at, quality, waits, up_to_date = rest
+    report_id, qc_run_id, digest, page, title, summary, suggestion, *rest = row
+    least_available, availability, critical, made_at, quality, waits, up_to_date = rest
     return StoredReport(
         key=key,
         level=level,
@@ -111,6 +114,7 @@ def _stored(key: Key, level: Level, row: tuple[Any, ...]) -> StoredReport:
         title=title,
         summary=summary,
         suggestion=suggestion,
+        least_available=least_available,
         availability=float(availability),
         critical=critical,
         made_at=made_at.replace(tzinfo=UTC),
