@@ -137,16 +137,16 @@ class SftpInbox(Inbox):
     ) -> None:
         self.client = client
         self.folder = folder
-        self._run = run
+        self.run = run
 
     def listing(self, pattern: str, depth: int = DEPTH) -> Listing:
-        listing: Listing = self._run(_sftp_listing(self.client, self.folder, pattern, depth))
+        listing: Listing = self.run(_sftp_listing(self.client, self.folder, pattern, depth))
         return listing
 
     def read(self, entry: Entry) -> bytes | None:
         _check_size(entry)
         try:
-            data: bytes | None = self._run(self._read(entry))
+            data: bytes | None = self.run(self._read(entry))
         except VanishedError:
             return None
         return data
@@ -211,7 +211,7 @@ class SftpInbox(Inbox):
             return (status.size, (status.mtime or 0) * 1_000_000) == (entry.size, entry.modified_us)
 
         try:
-            same: bool = self._run(copy())
+            same: bool = self.run(copy())
         except VanishedError:
             same = False
         with _disk(path):

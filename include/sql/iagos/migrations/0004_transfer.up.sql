@@ -90,3 +90,18 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
     CONSTRAINT acknowledgement_is_json CHECK (JSON_VALID(body))
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin
 COMMENT = 'acknowledgements to the data centre';
+
+-- One row is one file that lies in a drop folder: what it was when we last looked.
+CREATE TABLE IF NOT EXISTS drop_look (
+    source VARCHAR(100) NOT NULL COMMENT 'as in source_file: connection and folder',
+    name VARCHAR(200) NOT NULL COMMENT 'its name there',
+    bytes BIGINT UNSIGNED NOT NULL COMMENT 'its size [byte]',
+    modified_s BIGINT UNSIGNED NOT NULL COMMENT 'when it was last written, by the clock there [s since 1970 UTC]',
+    side_sha256 CHAR(64) NULL COMMENT 'SHA-256 that its side file says; NULL: none does',
+    since_utc DATETIME(3) NOT NULL COMMENT 'since when it looks like this, by our clock (UTC)',
+    source_file_id BIGINT UNSIGNED NULL COMMENT 'the delivery that it is; NULL: not known to be whole',
+    PRIMARY KEY (source, name),
+    CONSTRAINT drop_look_is_a_delivery FOREIGN KEY (source_file_id) REFERENCES source_file (source_file_id)
+    ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin
+COMMENT = 'files in drop folders that are not yet moved out of the way';

@@ -91,11 +91,7 @@ def read(data: bytes, name: str) -> RawFlight:
     """
     told = parse_raw_name(name)
     notes: list[str] = []
-    text = _unpacked(data, name)
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-        notes.append("lines end with CR LF")
-    keys, rows = _parts(text.removeprefix(b"\xef\xbb\xbf"), name)
+    keys, rows = _parts(data, name, notes)
     flight = parse_flight_id(keys["flight_id"])
     for key, expected in (
         ("format_version", FORMAT_VERSION),
@@ -129,6 +125,11 @@ def read(data: bytes, name: str) -> RawFlight:
         rejected=rejected,
         notes=tuple(notes),
     )
+
+
+def check_whole(data: bytes, name: str) -> None:
+    """Raise FormatError unless a raw file has its end, and as many rows as that says."""
+    _parts(data, name, [])
 
 
 def write(raw: RawFlight) -> bytes:
@@ -194,9 +195,13 @@ def _unpacked(data: bytes, name: str) -> bytes:
     return text
 
 
-def _parts(text: bytes, name: str) -> tuple[dict[str, str], _Rows]:
+def _parts(data: bytes, name: str, notes: list[str]) -> tuple[dict[str, str], _Rows]:
     """The comments above the rows, and the rows. Raises FormatError when a part is not there."""
-    lines = text.split(b"\n")
+    text = _unpacked(data, name)
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+        notes.append("lines end with CR LF")
+    lines = text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if len(lines) < 3 or lines[-1] or lines[-2] != _END:
         raise FormatError(f"{name}: the last line is not '# end': the file was cut off")
     keys: dict[str, str] = {}
