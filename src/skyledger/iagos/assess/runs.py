@@ -84,7 +84,7 @@ def keep_run(
     sha256 = _write(data_root / path, assessment)
     now = datetime.now(UTC).replace(tzinfo=None)
     _keep_config(session, assessment, now)
-    wanted = {**_of_key(key), "data_level": str(level), "output_digest": assessment.digest}
+    wanted = {**key._asdict(), "data_level": str(level), "output_digest": assessment.digest}
     if found := session.query(_statement("find_run"), wanted):
         return int(found[0][0])
     session.execute(
@@ -128,7 +128,7 @@ def keep_run(
 
 def newest_run(session: Session, key: Key, level: Level | None = None) -> QcRun | None:
     """The verdict on a file (at a level) that was made last; None when there is none."""
-    wanted = {**_of_key(key), "data_level": level and str(level), "output_digest": None}
+    wanted = {**key._asdict(), "data_level": level and str(level), "output_digest": None}
     found = session.query(_statement("find_run"), wanted)
     return _qc_run(found[0]) if found else None
 
@@ -254,10 +254,6 @@ def _qc_run(row: tuple[Any, ...]) -> QcRun:
         sha256,
         made_at.replace(tzinfo=UTC),
     )
-
-
-def _of_key(key: Key) -> dict[str, Any]:
-    return key._asdict()
 
 
 @cache
