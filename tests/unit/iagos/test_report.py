@@ -20,6 +20,7 @@ from skyledger.cli import app
 from skyledger.errors import PermanentError
 from skyledger.iagos import report as reports
 from skyledger.iagos.assess import Assessment, ManualFlag, ManualFlags, Statistics, assess, quality_config
+from skyledger.iagos.assess.encounters import Encounter
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import FlightData, Key, Series
 from skyledger.iagos.formats import raw as l0a
@@ -608,6 +609,17 @@ def test_what_should_agree_is_taken_from_the_tests_that_compare(pacific, pacific
     temperature = pacific_report.content["agreement"][1]
     assert abs(temperature["median"]) < 0.5
     assert temperature["beyond_limit"] == 0
+
+
+def test_other_aircraft_at_the_airport_are_told(cruise):
+    verdict, context = cruise
+    other = Key("2024030513045607", "P1", 2)
+    met = Encounter("O3_P1", "FRA", other, datetime(2024, 3, 5, 13, 4, 56, tzinfo=UTC), 17, -3.25, 9.5)
+    report = reports.build(verdict.data, verdict, replace(context, encounters=[met]))
+    assert report.content["encounters"][0]["other"] == "2024030513045607 P1 r2"
+    words = Page(report.html).words
+    assert "2024030513045607 P1 r2 2024-03-05 13:04:56 17 \N{MINUS SIGN}3.25 9.50" in words
+    json.dumps(report.content, allow_nan=False)
 
 
 @pytest.mark.parametrize("n", [1, 2, 40])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skyledger.iagos.assess import Assessment
+from skyledger.iagos.assess.encounters import Encounter
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import FlightData, Stop
 from skyledger.iagos.metadata.calibrations import CalibrationPair
@@ -57,6 +58,7 @@ def describe(assessment: Assessment, context: ReportContext, comparison: Compari
         },
         "variables": {name: _variable(assessment, name, advices[name]) for name in data.series},
         "agreement": [_agreement(data, pair) for pair in pairs(data, assessment.config)],
+        "encounters": [_encounter(data, one) for one in context.encounters],
         "comparison": _comparison(comparison),
         "flags_by_hand": [
             {
@@ -176,6 +178,17 @@ def _agreement(data: FlightData, pair: Pair) -> dict[str, Any]:
             "beyond_limit": int(np.count_nonzero(np.abs(known) > pair.limit)) if pair.limit else None,
         }
     return {**pair._asdict(), "unit": variables()[pair.variable].label, "n": int(known.size), **figures}
+
+
+def _encounter(data: FlightData, one: Encounter) -> dict[str, Any]:
+    uncertainty = data.series[one.variable].uncertainty
+    known = uncertainty[np.isfinite(uncertainty)] if uncertainty is not None else np.zeros(0)
+    return {
+        **one._asdict(),
+        "other": str(one.other),
+        "other_at": iso(one.other_at),
+        "uncertainty": float(np.median(known)) if known.size else None,
+    }
 
 
 def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:

@@ -1,9 +1,10 @@
 """What a report is made from, besides the data and the verdict on them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from skyledger.iagos.assess.encounters import Encounter
 from skyledger.iagos.flight import FlightData, Key
 from skyledger.iagos.metadata.calibrations import CalibrationSet
 from skyledger.iagos.metadata.flights import Flight
@@ -39,4 +40,5 @@ class ReportContext:
     previous: FlightData | None = (
         None  # version to compare with: the last released one, or an earlier delivery
     )
+    encounters: Sequence[Encounter] = ()  # with other aircraft at the airports
     links: Mapping[str, str] = field(default_factory=dict)  # text to address: where to decide, where to look
