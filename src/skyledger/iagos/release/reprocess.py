@@ -40,6 +40,7 @@ class Plan:
     no_post: list[Key] = field(default_factory=list)  # wait for the calibration after the deployment
     unchanged: list[Key] = field(default_factory=list)  # computed with these calibrations already
     earlier: list[Key] = field(default_factory=list)  # Level 1 comes first
+    not_here: int = 0  # flights whose files have not come
     cannot: list[str] = field(default_factory=list)  # flight and why
 
     def describe(self) -> str:
@@ -56,6 +57,7 @@ class Plan:
             (len(self.no_post), "without a calibration after the deployment yet"),
             (len(self.unchanged), "computed with these calibrations already"),
             (len(self.earlier), "before Level 1, which comes first"),
+            (self.not_here, "whose files have not come"),
         )
         told = [f"{touched}: " + (", ".join(f"{n} {what}" for n, what in parts if n) or "nothing to do")]
         return "\n".join([*told, *(f"cannot be computed: {one}" for one in self.cannot)])
@@ -68,6 +70,7 @@ class Plan:
             "flights": self.flights,
             "released_l1": self.released_l1,
             "released_l2": self.released_l2,
+            "not_here": self.not_here,
             **{
                 name: len(getattr(self, name))
                 for name in ("begun", "todo", "no_post", "unchanged", "earlier", "cannot")
@@ -102,6 +105,7 @@ def plan_reprocess(
         known = states.states(session, among=(State.AWAITING_CAL,))
         wanted = {(one.key.flight_id, one.key.instrument_type) for one in known}
     plan.flights = len(wanted)
+    plan.not_here = len(wanted - {(one.key.flight_id, one.key.instrument_type) for one in known})
     plan.begun = [one.key for one in states.states(session, among=(State.L2_CANDIDATE,))]
     for one in _deliveries(known):
         _sort_in(session, plan, one)
