@@ -1,17 +1,21 @@
 """A drop folder, a database and a data root, and what tests of the drop folder do with them."""
 
 import random
+import secrets
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox.iagos.drop import DropFolder, DropServer
+from sandbox.servers import MariaDB
+from skyledger import migrations
 from skyledger.connections import Connection
 from skyledger.iagos.flight import Key
 from skyledger.iagos.formats import raw
-from skyledger.iagos.jobs import jobs
+from skyledger.iagos.jobs import Job, jobs
 from skyledger.iagos.names import raw_name
 from skyledger.iagos.states import State, states
 from skyledger.iagos.transfer.drop import bring_from_drop
@@ -34,8 +38,8 @@ def data_of(n: int = 0, revision: int = 1, size: int = 300_000) -> bytes:
     return random.Random(f"{n} {revision}").randbytes(size)
 
 
-def flight_of(n: int = 0, rows: int = 20_000) -> bytes:
-    """A file with the end of a raw file: 90 kB."""
+def flight_of(n: int = 0, rows: int = 50_000) -> bytes:
+    """A file with the end of a raw file: 190 kB."""
     keys = dict.fromkeys(raw.KEYS, "1") | {"flight_id": flight_id(n)}
     head = "".join(f"# {key}: {value}\n" for key, value in keys.items())
     numbers = random.Random(n)
@@ -51,18 +55,16 @@ class Drop:
     folder: DropFolder
     warehouse: Warehouse
     data_root: Path
-    told: list[str] = field(default_factory=list)
 
-    def run(self, **options: Any) -> BringSummary:
+    def run(self, connection: Connection | None = None, job: Job = JOB) -> BringSummary:
         """What a run of the job does."""
-        source = options.pop("connection", self.server.connection), None
         return bring_from_drop(
             self.warehouse,
-            JOB,
-            source,
+            job,
+            (connection or self.server.connection, None),
             data_root=self.data_root,
             run_id="test",
-            progress=self.told.append,
+            progress=lambda text: None,
         )
 
     def wait(self, seconds: int = 61) -> None:
@@ -95,8 +97,19 @@ class Drop:
             for table in TABLES:
                 session.execute(f"DELETE FROM {table}")
         shutil.rmtree(self.data_root, ignore_errors=True)
-        shutil.rmtree(self.folder.home)
+        shutil.rmtree(self.folder.home, ignore_errors=True)
         self.folder.incoming.mkdir(parents=True)
+
+
+@contextmanager
+def both_ends(mariadb: MariaDB, folder: Path) -> Iterator[Drop]:
+    """A provider's server and a migrated database, for a whole module of tests."""
+    name = f"iagos_{secrets.token_hex(4)}"
+    database = mariadb.create_database(name, name, conn_id="iagos_db")
+    migrations.upgrade("iagos", Warehouse(database).url)
+    with DropServer(folder / "provider") as server:
+        yield Drop(server, server.folder("P1"), Warehouse(database), folder / "data")
+    mariadb.drop_database(name, name)
 
 
 def key_of(n: int = 0, revision: int = 1) -> Key:
@@ -113,6 +126,6 @@ def run_at(source: Connection, database: Connection, data_root: Path) -> Callabl
             warehouse, JOB, (source, None), data_root=data_root, run_id="child", progress=lambda text: None
         )
         done.raise_for_failures()
-        return done.states["received"]
+        return done.states["RECEIVED"]
 
     return run

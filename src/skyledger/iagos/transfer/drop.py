@@ -137,7 +137,9 @@ class _Run:
                 return
         whole = {look.key: look for look in looks}
         there = {look.found.name for look in looks}
-        for key in pending(self.session, self.instrument_type, self.done.source):
+        todo = pending(self.session, self.instrument_type, self.done.source)
+        for number, key in enumerate(todo, 1):
+            self.progress(f"{number} of {len(todo)}: {key}")
             if not self._each(str(key), self._bring, key, whole.get(key), there):
                 return
 
@@ -251,10 +253,9 @@ class _Run:
                 else:
                     said = f"{file.name} does not lie in the folder any more; expected it there again"
                     files.end(self.session, file, "vanished", said, run_id=self.run_id)
-            file = source_file(self.session, key)
-        assert file is not None  # noqa: S101 - its row stays
-        self.done.states[file.state] += 1
-        self.progress(f"{key}: {file.state}")
+            file, found = source_file(self.session, key), states.state_of(self.session, key)
+        assert file and found  # noqa: S101 - their rows stay
+        self.done.states[str(found.state)] += 1
         if look:
             self._move(look._replace(state=file.state))
 
