@@ -209,8 +209,9 @@ def compare(world: IagosWorld, flight: Flight, product: FlightData) -> Compared:
         if name in LARGEST_BIAS_PPB:
             bias[name] = float(np.mean((one.value - true.values[name])[good & true.sound(name)]))
         flagged = one.validity != Validity.GOOD
-        faults += int(np.count_nonzero(true.spoilt(name)))
-        found += int(np.count_nonzero(true.spoilt(name) & flagged))
+        spoilt = true.spoilt(name) & ~true.missing  # a second delivery may have the rows that the first one lacks
+        faults += int(np.count_nonzero(spoilt))
+        found += int(np.count_nonzero(spoilt & flagged))
         sound += int(np.count_nonzero(true.sound(name)))
         alarms += int(np.count_nonzero(true.sound(name) & flagged))
     return Compared(bias, found / max(faults, 1), alarms / max(sound, 1))

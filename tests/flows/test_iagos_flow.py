@@ -1,6 +1,7 @@
 """The IAGOS DAGs, end to end: twelve flights from the listing to released products, against their truth."""
 
 import csv
+import gzip
 from collections import Counter
 from pathlib import Path
 
@@ -37,8 +38,8 @@ class Network:
         self.take_in(write_tables(self.world, folder / "tables"))
         self.take_in([self.table("person", login=LOGIN, name="Pia"), self.table("person_role", **ROLE)])
 
-    def table(self, name: str, **row: str) -> Path:
-        path = self.folder / f"{name}.csv"
+    def table(self, table: str, **row: str) -> Path:
+        path = self.folder / f"{table}.csv"
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
@@ -67,6 +68,14 @@ class Network:
         path = self.folder / "product.nc4"
         path.write_bytes(product.data)
         return compare(self.world, flight, read_flight(path))
+
+
+def repainted(data: bytes, flight_id: str, other: str) -> bytes:
+    """A raw file of an aircraft that nobody knows."""
+    text = gzip.decompress(data).replace(flight_id.encode(), other.encode())
+    return gzip.compress(
+        text.replace(b"# aircraft: " + flight_id[-2:].encode(), b"# aircraft: " + other[-2:].encode())
+    )
 
 
 ROLE = {
@@ -177,7 +186,7 @@ def test_a_decision_by_somebody_else_or_about_other_data_is_refused_and_changes_
     wrong = run("release", flights=[flight.flight_id], digest="0" * 64)
     assert wrong.state == "failed"
     with network.warehouse.session() as session, session.transaction():
-        session.execute("UPDATE person_role SET valid_to = '2021-01-01' WHERE role = 'PI'")
+        session.execute("UPDATE person_role SET valid_to = '2024-01-01' WHERE role = 'PI'")
     assert run("release", flights=[flight.flight_id]).state == "failed"
     assert network.states() == {f"{flight.flight_id} r1": State.AWAITING_L1}
     assert not network.products("L1")
@@ -190,7 +199,7 @@ def test_a_flight_that_cannot_be_read_or_belongs_nowhere_does_not_stop_the_other
     stranger = third.flight_id[:-2] + "55"
     network.centre.offer(
         third.raw_name().replace(third.flight_id, stranger),
-        write_raw(network.world, third),
+        repainted(write_raw(network.world, third), third.flight_id, stranger),
         third,
     )
     assert run("transfer", jobs=["p1_flights"]).state == "success"
@@ -223,7 +232,7 @@ def test_what_the_operator_sees_of_a_run(network, run):
     assert states_of["flight.check_flight", 0] == "success"
     (task,) = [ti for ti in processed.get_task_instances() if ti.task_id == "flight.check_flight"]
     link = task.xcom_pull(task_ids="flight.check_flight", key="_link_ReportLink", map_indexes=0)
-    assert link.startswith("http")
+    assert "/skyledger/iagos/reports/P1/" in link
     page = network.folder / "data" / "iagos" / "reports" / link.partition("/reports/")[2]
     assert flight.flight_id in page.read_text()
     with network.warehouse.session() as session:

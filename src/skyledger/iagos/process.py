@@ -20,6 +20,7 @@ from skyledger.errors import FormatError, PermanentError, SkyledgerError
 from skyledger.iagos import series
 from skyledger.iagos.assess import assess, quality_config
 from skyledger.iagos.assess.by_hand import manual_flags
+from skyledger.iagos.assess.encounters import encounters
 from skyledger.iagos.assess.runs import keep_run
 from skyledger.iagos.flight import FlightData, Key
 from skyledger.iagos.formats import raw
@@ -279,6 +280,7 @@ def _check(
             state=_state(session, key),
             made_at=datetime.now(UTC),
             previous=_last_released(session, key, data_root),
+            encounters=tuple(encounters(session, verdict.data, data_root)),
         ),
     )
     paths = keep_report(report, data_root)
