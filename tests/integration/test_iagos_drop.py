@@ -200,7 +200,9 @@ def test_other_bytes_than_the_side_file_says_go_to_rejected_when_they_stay_so(dr
     assert "its side file says 000" in done.notes[0]
     assert (done.failures, drop.kept().keys()) == ([], {f"{KEPT}.part"})
     drop.wait()
-    assert drop.run().states == {"QUARANTINED": 1}
+    done = drop.run()
+    assert done.states == {"QUARANTINED": 1}
+    assert done.notes[0].endswith("; rejected")
     assert drop.there() == [f"rejected/{NAME}", f"rejected/{NAME}.sha256"]
     ((state, message),) = drop.query("SELECT state, message FROM source_file")
     assert state == "quarantined"
@@ -400,9 +402,13 @@ def test_a_file_that_is_gone_at_the_next_look_has_vanished(drop, monkeypatch):
         patched.setattr(DropFolder, "pull", fails(StorageError("no room")))
         assert len(drop.run().failures) == 1
     (drop.folder.incoming / NAME).unlink()
-    assert drop.run().states == {"TRANSFER_FAILED": 1}
+    part_of(drop, DATA[:10])
+    done = drop.run()
+    assert done.states == {"TRANSFER_FAILED": 1}
+    assert "does not lie in the folder any more" in done.notes[0]
     assert drop.query("SELECT state FROM source_file") == [("vanished",)]
     assert drop.run().states == {}
+    assert drop.kept() == {}
 
 
 def fails(error):

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ def name_of(n: int = 0, revision: int = 1) -> str:
     return raw_name("P1", flight_id(n), revision)
 
 
+@cache
 def data_of(n: int = 0, revision: int = 1, size: int = 300_000) -> bytes:
     """Bytes of a flight that say nothing, each flight and revision its own."""
     return random.Random(f"{n} {revision}").randbytes(size)
 
 
+@cache
 def flight_of(n: int = 0, rows: int = 50_000) -> bytes:
     """A file with the end of a raw file: 190 kB."""
     keys = dict.fromkeys(raw.KEYS, "1") | {"flight_id": flight_id(n)}

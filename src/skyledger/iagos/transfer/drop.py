@@ -251,8 +251,9 @@ class _Run:
                 if look:
                     self._bring_and_end(file, look.found, look.is_still)
                 else:
-                    said = f"{file.name} does not lie in the folder any more; expected it there again"
-                    files.end(self.session, file, "vanished", said, run_id=self.run_id)
+                    self._vanished(
+                        file, f"{file.name}: does not lie in the folder any more; expected it there again"
+                    )
             file, found = source_file(self.session, key), states.state_of(self.session, key)
         assert file and found  # noqa: S101 - their rows stay
         self.done.states[str(found.state)] += 1
@@ -261,11 +262,11 @@ class _Run:
 
     def _bring_and_end(self, file: SourceFile, found: Found, is_still: bool) -> None:
         """Bring a file and say what became of it. Raises what a later attempt may heal."""
-        part = self.data_root / f"{raw_path(file.key)}.part"
+        part = self._part(file.key)
         try:
             self.done.bytes += self.folder.pull(found, part)
         except VanishedError as error:
-            files.end(self.session, file, "vanished", str(error), run_id=self.run_id)
+            self._vanished(file, str(error))
             return
         with raw_store_errors(part.name):
             data = part.read_bytes()
@@ -277,6 +278,7 @@ class _Run:
             if not is_still:  # the one or the other may be about to be replaced
                 raise ChangedMeanwhile(f"{said}; it is looked at again")
             files.end(self.session, file, "quarantined", said, run_id=self.run_id)
+            self.done.notes.append(f"{said}; rejected")
         if found.sha256 in (None, got):
             files.receive(
                 self.session,
@@ -288,7 +290,14 @@ class _Run:
                 receiver=None,
                 run_id=self.run_id,
             )
-        part.unlink(missing_ok=True)
+
+    def _vanished(self, file: SourceFile, said: str) -> None:
+        self._part(file.key).unlink(missing_ok=True)
+        files.end(self.session, file, "vanished", said, run_id=self.run_id)
+        self.done.notes.append(said)
+
+    def _part(self, key: Key) -> Path:
+        return self.data_root / f"{raw_path(key)}.part"
 
     def _move(self, look: Look) -> None:
         """Move a file out of the way that is done with."""
@@ -298,6 +307,8 @@ class _Run:
             folder = f"processed/{parse_flight_id(look.key.flight_id).departure:%Y/%m}"
         else:
             return
+        if look.key:
+            self._part(look.key).unlink(missing_ok=True)
         if not self.folder.move(look.found, folder):
             self.done.notes.append(f"{look.found.name}: another file took its place; it is looked at again")
             return
