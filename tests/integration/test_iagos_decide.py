@@ -411,3 +411,25 @@ def test_an_earlier_delivery_is_not_released_after_a_later_one(network):
     with pytest.raises(Conflict, match=r"delivery 2 has been released as .* 1\.0\.0; reject this one"):
         network.decide()
     network.decide(action="reject", comment="delivered again")
+
+
+@pytest.mark.parametrize(
+    ("among", "after"), [(module.GIVES_WAY, State.SUPERSEDED), (module.WITHDRAWABLE, State.WITHDRAWN)]
+)
+def test_every_state_that_a_decision_ends_may_end_so(network, among, after):
+    legal = network.query("SELECT from_state FROM flight_state_step WHERE to_state = %s", after)
+    assert {(state,) for state in among} <= set(legal)
+
+
+@pytest.mark.parametrize("state", [State.L2_CANDIDATE, State.REPROCESS, State.EXPORT_FAILED])
+def test_an_earlier_delivery_that_is_on_its_way_gives_way_too(network, state):
+    network.waiting()
+    second = KEY._replace(revision=2)
+    network.waiting(second, bias=0.5)
+    network.execute(
+        "UPDATE flight_state s JOIN flight_state_step t ON t.to_state = %s SET s.state = t.to_state, "
+        "s.previous_state = t.from_state WHERE revision = 1",
+        state,
+    )
+    assert network.decide(key=second).released
+    assert network.state() is State.SUPERSEDED

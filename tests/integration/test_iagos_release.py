@@ -23,7 +23,7 @@ from skyledger.iagos.release.nrt import nrt_gate
 from skyledger.iagos.release.rules import ReleaseRules
 from skyledger.iagos.states import State
 from skyledger.iagos.transfer.client import TRIES
-from skyledger.iagos.transfer.errors import ProductConflict
+from skyledger.iagos.transfer.errors import NotPermitted, ProductConflict
 from skyledger.iagos.variables import variables
 from tests.support.iagos_flights import DEPARTURE, KEY, altered
 from tests.support.iagos_release import MANAGER, Releases, biased, l0
@@ -214,7 +214,7 @@ def test_writing_again_changes_nothing_and_a_lost_file_comes_back_as_it_was(netw
     network.decide()
     network.make()
     files, rows = network.files("products"), network.query("SELECT * FROM product")
-    network.make()
+    assert network.make().written == ()
     assert network.query("SELECT * FROM product") == rows
     shutil.rmtree(network.data_root / "iagos" / "products")
     with pytest.raises(
@@ -336,22 +336,18 @@ def test_a_product_that_conflicts_is_for_a_person_to_look_at(network, centre):
     assert network.state() is State.AWAITING_CAL
 
 
-def test_a_failed_delivery_of_level_1_is_not_healed_by_one_of_another_level(network, centre):
-    network.stored()
-    network.judge(wait=False)
-    network.export_nrt()
-    with network.warehouse.session() as session, session.transaction():
-        states.move(session, KEY, State.AWAITING_L1, before=State.NRT_EXPORTED, reason="t", run_id="r")
-    network.decide()
-    network.make()
+def test_a_failed_delivery_is_not_healed_by_one_of_another_level(network, centre):
+    network.waiting_for_l2()
+    network.decide(level=Level.L2)
+    network.make(level=Level.L2)
     centre.spoil(refuse(403, "not_permitted"), on="PUT products")
-    with pytest.raises(PermanentError, match=r"not_permitted|not now"):
-        network.push()
-    network.push(level=Level.NRT)
+    with pytest.raises(NotPermitted):
+        network.push(level=Level.L2)
+    network.push()  # Level 1 is there already
     assert network.state() is State.EXPORT_FAILED
-    assert network.products(level=Level.L1)[0].state == "written"  # it was not the product's fault
-    network.push()
-    assert network.state() is State.AWAITING_CAL
+    assert network.products(level=Level.L2)[0].state == "written"  # it was not the product's fault
+    network.push(level=Level.L2)
+    assert network.state() is State.L2_RELEASED
 
 
 # near real time

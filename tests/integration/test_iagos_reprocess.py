@@ -292,5 +292,7 @@ def test_flights_whose_calibration_has_come_and_products_not_delivered_are_told(
         "Level 2 can be computed: the calibration has come": (
             f"{KEYS[0].flight_id}, {KEYS[1].flight_id}: start iagos_flights_reprocess"
         ),
-        "Not with the data centre": f"{KEYS[2].flight_id} P1 L1 1.0.0: clear the failed task of their run",
+        "Not with the data centre": (
+            f"{KEYS[2].flight_id} P1 L1 1.0.0: run `skyledger iagos deliver`, or clear the failed task"
+        ),
     }

@@ -6,7 +6,6 @@ a newer report), it is refused: the person reads the new report first. A decisio
 """
 
 import logging
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from skyledger.iagos.release.errors import (
     UnknownFlight,
 )
 from skyledger.iagos.release.recorded import ACTIONS, Recorded, decisions
-from skyledger.iagos.release.reports import StoredReport, newest_report
+from skyledger.iagos.release.reports import StoredReport, mixed_configurations, newest_report
 from skyledger.iagos.release.rules import release_rules
 from skyledger.iagos.release.sql import naive_now, statement
 from skyledger.iagos.release.versions import Product, add_product, products, versions_of
@@ -42,7 +41,7 @@ _RELEASED = {Level.L1: State.L1_RELEASED, Level.L2: State.L2_RELEASED}
 # After a release: where a PI may take a level up again
 _SETTLED = {Level.L1: State.AWAITING_CAL, Level.L2: State.L2_RELEASED}
 # An earlier delivery that is in one of these gives way to the one that is released
-_GIVES_WAY = (
+GIVES_WAY = (
     State.AWAITING_L1,
     State.L1_RELEASED,
     State.AWAITING_CAL,
@@ -56,8 +55,8 @@ _GIVES_WAY = (
     State.IMPORT_FAILED,
     State.QC_FAILED,
 )
-_WITHDRAWABLE = (
-    *_GIVES_WAY,
+WITHDRAWABLE = (
+    *GIVES_WAY,
     State.STORED_L0,
     State.SUPERSEDED,
 )
@@ -120,14 +119,23 @@ def decide_all(warehouse: Warehouse, decisions: list[Decision], run_id: str) -> 
     """
     done, late = [], []
     with warehouse.session() as session:
-        mixed = _mixed(session, decisions)
+        mixed = mixed_configurations(
+            session, [(one.key, one.level) for one in decisions if one.action == "release"]
+        )
         for one in decisions:
             try:
                 if one.action == "release" and (told := mixed.get((one.key.instrument_type, one.level))):
-                    raise Conflict(told)
+                    raise Conflict(f"judged with different configurations, decide about each apart: {told}")
                 done.append(decide(session, one, run_id))
             except PermanentError as error:
-                done.append(Decided(one.key, one.level, one.action, refused=str(error)))
+                done.append(
+                    Decided(
+                        one.key,
+                        one.level,
+                        one.action,
+                        refused=str(error).removeprefix(f"{one.key} {one.level}: "),
+                    )
+                )
             except TransientError as error:
                 log.warning("%s %s: %s", one.key, one.level, error)
                 late.append(error)
@@ -188,7 +196,7 @@ def _role(session: Session, wanted: Decision) -> str:
 def _possible(session: Session, wanted: Decision, found: FlightState) -> bool:
     """Whether the file is where such a decision belongs."""
     if wanted.action == "withdraw":
-        return found.state in _WITHDRAWABLE
+        return found.state in WITHDRAWABLE
     if found.state is _AWAITING[wanted.level]:
         return True
     if wanted.action not in ("rerun", "edit_flags"):
@@ -274,7 +282,7 @@ def _release(session: Session, wanted: Decision, report: StoredReport, role: str
     reason = f"released as {product.version}" + (f": {_comment(wanted)}" if _comment(wanted) else "")
     _move(session, wanted, _AWAITING[wanted.level], _RELEASED[wanted.level], reason, run_id)
     for earlier in states.states(
-        session, flight_id=wanted.key.flight_id, instrument_type=wanted.key.instrument_type, among=_GIVES_WAY
+        session, flight_id=wanted.key.flight_id, instrument_type=wanted.key.instrument_type, among=GIVES_WAY
     ):
         if earlier.key.revision < wanted.key.revision:
             states.move(
@@ -376,23 +384,6 @@ def _of_flight(session: Session, key: Key) -> list[Product]:
     """Products of a flight that a person released, of all deliveries."""
     found = products(session, flight_id=key.flight_id, instrument_type=key.instrument_type)
     return [one for one in found if one.decision_id is not None and one.state != "withdrawn"]
-
-
-def _mixed(session: Session, wanted: list[Decision]) -> dict[tuple[str, Level], str]:
-    """Instruments and levels of whose releases not all were judged with one configuration, and what to do."""
-    found: defaultdict[tuple[str, Level], defaultdict[str, list[str]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for one in wanted:
-        report = newest_report(session, one.key, one.level) if one.action == "release" else None
-        if report:
-            found[one.key.instrument_type, one.level][report.quality].append(one.key.flight_id)
-    return {
-        what: "these flights were judged with different configurations, decide about each apart: "
-        + "; ".join(f"{config}: {', '.join(flights)}" for config, flights in by_config.items())
-        for what, by_config in found.items()
-        if len(by_config) > 1
-    }
 
 
 def _comment(wanted: Decision) -> str:

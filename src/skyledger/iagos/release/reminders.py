@@ -76,7 +76,7 @@ def reminder(session: Session, now: datetime) -> Reminder:
         text = f"{_listed([key.flight_id for key in to_compute])}: start iagos_flights_reprocess"
         lines.append(("Level 2 can be computed: the calibration has come", text))
     if not_there:
-        text = f"{_listed([str(one) for one in not_there])}: clear the failed task of their run"
+        text = f"{_listed([str(one) for one in not_there])}: run `skyledger iagos deliver`, or clear the failed task"
         lines.append(("Not with the data centre", text))
     subject = ", ".join(
         f"{n} {what}"

@@ -1,5 +1,7 @@
 """Reports that a PI can decide by: which is the newest of a file, and whether it still tells the truth."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -86,6 +88,23 @@ def newest_report(session: Session, key: Key, level: Level) -> StoredReport | No
 def report_of(session: Session, key: Key, level: Level, report_id: int) -> StoredReport:
     """A report by its number."""
     return _reports(session, key, level, report_id)[0]
+
+
+def mixed_configurations(
+    session: Session, wanted: Iterable[tuple[Key, Level]]
+) -> dict[tuple[str, Level], str]:
+    """Where not all of these were judged with one configuration: by instrument and level, which were with which."""
+    found: defaultdict[tuple[str, Level], defaultdict[str, list[str]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for key, level in wanted:
+        if report := newest_report(session, key, level):
+            found[key.instrument_type, level][report.quality].append(key.flight_id)
+    return {
+        what: "; ".join(f"{config}: {', '.join(flights)}" for config, flights in by_config.items())
+        for what, by_config in found.items()
+        if len(by_config) > 1
+    }
 
 
 def _reports(session: Session, key: Key, level: Level, report_id: int | None = None) -> list[StoredReport]:
