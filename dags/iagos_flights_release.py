@@ -46,8 +46,10 @@ from flows.defaults import IAGOS_PROCESS_POOL, IAGOS_TRANSFER_POOL, alerts
 
 FORM = {
     "flights": iagos.flights_field("none"),
-    "instrument_type": Param("P1", type="string", enum=iagos.INSTRUMENTS, title="Instrument"),
-    "level": Param("L1", type="string", enum=["L1", "L2"], title="Level"),
+    "instrument_type": Param(
+        "P1", type="string", enum=iagos.INSTRUMENTS, title="Instrument", section="Which flights"
+    ),
+    "level": Param("L1", type="string", enum=["L1", "L2"], title="Level", section="Which flights"),
     "action": Param(
         "release", type="string", enum=list(iagos.ACTIONS.values()), title="Decision", section="Decision"
     ),
@@ -129,11 +131,18 @@ def iagos_flights_release():
 
         write_products(flight) >> deliver_products(flight)
 
+    # the run's state: what was released goes on when another decision is refused
+    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def tell_refusals():
+        iagos.tell_refusals(get_current_context())
+
     found, prepared, decided = find_question(), prepare_question(), record_decision()
     complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED)
     found >> [prepared, decided]
     prepared >> ask_pi >> decided
-    release.expand(flight=decided) >> complete
+    released = release.expand(flight=decided)
+    decided >> tell_refusals() >> complete
+    released >> complete
 
 
 iagos_flights_release()

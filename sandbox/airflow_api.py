@@ -35,8 +35,8 @@ class AirflowApi:
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Any call below /api/v2; the answer as Python values."""
         # health is public, and is asked before a login is possible
-        if not self._token and path != "/monitor/health":
-            self._token = self._send("POST", "/auth/token", self._login, {})["access_token"]
+        if path != "/monitor/health":
+            self.token()
         for last in (False, False, True):
             try:
                 return self._send(method, f"/api/v2{path}", body, {"Authorization": f"Bearer {self._token}"})
@@ -56,6 +56,12 @@ class AirflowApi:
             text = answer.data[:1000].decode("utf-8", "replace")
             raise AirflowApiError(f"{method} {path}: HTTP {answer.status}: {text}", answer.status)
         return answer.json() if answer.data else None
+
+    def token(self) -> str:
+        """Log in, once."""
+        if not self._token:
+            self._token = self._send("POST", "/auth/token", self._login, {})["access_token"]
+        return self._token
 
     def wait_for_dag(self, dag_id: str, timeout_s: float = 120) -> None:
         """Wait until the DAG processor has read the DAG, and unpause it."""

@@ -230,10 +230,15 @@ def decide(context: Any) -> list[str]:
     decided = decide_all(_warehouse(), wanted, run_id=context["run_id"])
     for one in decided:
         log.info("%s %s: %s", one.key, one.level, one.told())
-    refused = [one for one in decided if one.refused]
-    if refused:
-        raise PermanentError("\n".join(f"{one.key} {one.level}: {one.refused}" for one in refused))
+    context["ti"].xcom_push("refused", [one.refused for one in decided if one.refused])
     return [f"{one.key.text}|{one.level}" for one in decided if one.released]
+
+
+def tell_refusals(context: Any) -> None:
+    """Fail when decisions were refused, after the others have gone their way."""
+    refused = context["ti"].xcom_pull(task_ids="record_decision", key="refused")
+    if refused:
+        raise PermanentError("\n".join(refused))
 
 
 def write_products(flight: str, context: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sandbox.console import follow, out, step
 from sandbox.iagos.data_centre import DataCentre
 from sandbox.iagos.drop import DropServer
 from sandbox.iagos.flights import truth
-from sandbox.iagos.metadata import write_post_calibrations, write_tables
+from sandbox.iagos.metadata import write_flights, write_post_calibrations, write_tables
 from sandbox.iagos.raw import write_raw
 from sandbox.iagos.world import Flight, IagosWorld
 from sandbox.servers import LOCAL, MariaDB
@@ -79,6 +79,7 @@ class IagosDemo:
             for flight in offered:
                 self.centre.offer(flight.raw_name(), write_raw(self.world, flight), flight)
             drop.folder().put(dropped.raw_name(), write_raw(self.world, dropped))
+            self._import([write_flights([dropped], self.folder / "flights")])  # the folder does not tell
 
     def run(self, airflow: PrivateAirflow) -> bool:
         """Bring and judge all flights, release one as the PI would, calibrate it again, release Level 2."""
@@ -209,7 +210,9 @@ def compare(world: IagosWorld, flight: Flight, product: FlightData) -> Compared:
         if name in LARGEST_BIAS_PPB:
             bias[name] = float(np.mean((one.value - true.values[name])[good & true.sound(name)]))
         flagged = one.validity != Validity.GOOD
-        spoilt = true.spoilt(name) & ~true.missing  # a second delivery may have the rows that the first one lacks
+        spoilt = (
+            true.spoilt(name) & ~true.missing
+        )  # a second delivery may have the rows that the first one lacks
         faults += int(np.count_nonzero(spoilt))
         found += int(np.count_nonzero(spoilt & flagged))
         sound += int(np.count_nonzero(true.sound(name)))

@@ -61,6 +61,22 @@ def write_post_calibrations(
     return _write(folder / "calibration.csv", rows)
 
 
+def write_flights(flown: Iterable[Flight], folder: Path) -> Path:
+    """Write where and when flights took place, for files whose source does not say; return the path of the table."""
+    rows = [
+        {
+            "flight_id": one.flight_id,
+            "departure_airport": one.departure.airport,
+            "departure_at": _iso(one.departure.time),
+            "arrival_airport": one.arrival.airport,
+            "arrival_at": _iso(one.arrival.time),
+            "flight_no": one.flight_no,
+        }
+        for one in flown
+    ]
+    return _write(folder / "flight.csv", rows)
+
+
 def tables(world: IagosWorld) -> dict[str, Rows]:
     """Rows by table, in the order in which they refer to each other."""
     begin, end = world.deployed

@@ -196,4 +196,4 @@ def test_airflow_loads_one_file_of_the_plugins_folder():
     from airflow.utils.file import find_path_from_directory
 
     found = find_path_from_directory(str(ROOT / "plugins"), ".airflowignore", "glob")
-    assert list(found) == [str(ROOT / "plugins" / "network_page" / "network_page.py")]
+    assert list(found) == [str(ROOT / "plugins" / "network_page" / "skyledger_plugin.py")]

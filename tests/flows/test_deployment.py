@@ -17,10 +17,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import urllib3
 
 from sandbox import processes
 from sandbox.airflow import PrivateAirflow, living
 from sandbox.geostreams import GeostreamsReceiver
+from sandbox.iagos.data_centre import DataCentre
+from sandbox.iagos.drop import DropServer
+from sandbox.iagos.metadata import write_tables
+from sandbox.iagos.raw import write_raw
+from sandbox.iagos.world import IagosWorld
 from sandbox.minitrasgo import MuonStation
 from sandbox.minitrasgo.server import MingoServer
 from sandbox.sftp import SftpServer
@@ -28,6 +34,8 @@ from sandbox.sinks import HttpSink, MailSink
 from sandbox.weather import WeatherWorld
 from skyledger import migrations
 from skyledger.connections import to_environment
+from skyledger.iagos.metadata.importer import import_tables
+from skyledger.iagos.states import State, states
 from skyledger.minitrasgo.stations import load_station, stations
 from skyledger.warehouse import Warehouse
 from tests.flows.conftest import DAGS, UNITS, Network, fill
@@ -40,6 +48,10 @@ WEATHER_DAG = "weather_station_publish"
 WEATHER_DAY = date(2022, 6, 14)
 ACQUIRE_DAG, REDUCE_DAG = "minitrasgo_files_acquire", "minitrasgo_events_reduce"
 MUON_KEY = "MINGO01|2026-03-10"
+TRANSFER_DAG, PROCESS_DAG, RELEASE_DAG = (
+    f"iagos_flights_{what}" for what in ("transfer", "process", "release")
+)
+PI = "pi_p1"
 PROBE_DAGS = Path(__file__).with_name("probe_dags")
 APPRISE_PASSWORD = secrets.token_urlsafe(12)
 FIRST_DAY, SECOND_DAY, LAST_DAY = (day.isoformat() for day in days(3))
@@ -70,6 +82,12 @@ def live(mariadb, influxdb, tmp_path_factory):
     muons_name = f"{name}_muons"
     muons = mariadb.create_database(muons_name, muons_name, conn_id="minitrasgo_db")
     migrations.upgrade("minitrasgo", Warehouse(muons).url)
+    iagos_name = f"{name}_iagos"
+    iagos = mariadb.create_database(iagos_name, iagos_name, conn_id="iagos_db")
+    fleet = IagosWorld()
+    migrations.upgrade("iagos", Warehouse(iagos).url)
+    with Warehouse(iagos).session() as session:
+        import_tables(session, write_tables(fleet, folder / "tables"), dry_run=False, actor="test")
     spoken = replace(database, password=secrets.token_urlsafe(18))  # incident_probe says it aloud
     connections = {"carbosense_db": database, "carbosense_influx": influx, "spoken": spoken, **broken}
     network: Network = fill(database, influx)
@@ -78,6 +96,8 @@ def live(mariadb, influxdb, tmp_path_factory):
         HttpSink() as http,
         SftpServer(folder / "station", folder / "sshd") as sftp,
         GeostreamsReceiver() as receiver,
+        DataCentre() as centre,
+        DropServer(folder / "drop") as drop,
         ExitStack() as stack,
     ):
         mingo = {}
@@ -88,6 +108,9 @@ def live(mariadb, influxdb, tmp_path_factory):
         reached = (
             weather,
             muons,
+            iagos,
+            centre.connection,
+            drop.connection,
             sftp.connection,
             receiver.connection,
             *(s.connection for s in mingo.values()),
@@ -101,7 +124,7 @@ def live(mariadb, influxdb, tmp_path_factory):
             "SKYLEDGER_ALERT_APPRISE": f"json://ops:{APPRISE_PASSWORD}@127.0.0.1:{http.port}/alerts",
         }
         home = folder / "airflow"
-        airflow = PrivateAirflow(home, environment, dags_folder=folder / "dags").start()
+        airflow = PrivateAirflow(home, environment, dags_folder=folder / "dags", people={PI: "user"}).start()
         everything = {
             secret
             for c in connections.values()
@@ -121,6 +144,9 @@ def live(mariadb, influxdb, tmp_path_factory):
                 weather=Warehouse(weather),
                 mingo=mingo,
                 muons=Warehouse(muons),
+                centre=centre,
+                fleet=fleet,
+                iagos=Warehouse(iagos),
                 secrets=everything | {APPRISE_PASSWORD},
                 spoken=spoken.password,
             )
@@ -129,6 +155,7 @@ def live(mariadb, influxdb, tmp_path_factory):
     mariadb.drop_database(name, name)
     mariadb.drop_database(weather_name, weather_name)
     mariadb.drop_database(muons_name, muons_name)
+    mariadb.drop_database(iagos_name, iagos_name)
     influxdb.drop_database(name, name)
 
 
@@ -282,6 +309,55 @@ def test_files_of_a_detector_start_acquisition_and_a_run_for_their_station_and_d
 def muon_day(live):
     with live.muons.session() as session:
         return session.query("SELECT files, triggers FROM station_day WHERE station = 'MINGO01'")
+
+
+def test_a_flight_comes_by_itself_to_its_pi_who_reads_the_report_and_releases_it_in_the_ui(live):
+    (flight,) = live.fleet.flights(1)
+    key = f"{flight.flight_id}|P1|L1"
+    live.centre.offer(flight.raw_name(), write_raw(live.fleet, flight), flight)
+    for dag in (RELEASE_DAG, PROCESS_DAG, TRANSFER_DAG):  # the last one is due at once
+        live.api.wait_for_dag(dag)
+    pi = live.airflow.api_as(PI)
+    question = until(lambda: open_question(pi, key))
+    assert "Suggested: RELEASE" in question["subject"]
+
+    page = re.search(r"\(http://[^/]+(/skyledger/[^)]+)\)", question["body"])[1]
+    assert fetch(live, page).status == 401
+    report = fetch(live, page, pi.token())
+    assert (report.status, flight.flight_id in report.data.decode()) == (200, True)
+    assert "script" not in report.headers["content-security-policy"]
+
+    task = question["task_instance"]
+    path = f"/dags/{RELEASE_DAG}/dagRuns/{task['dag_run_id']}/taskInstances/ask_pi/-1/hitlDetails"
+    pi.request("PATCH", path, {"chosen_options": ["Release"], "params_input": {"comment": None}})
+    assert live.api.wait(RELEASE_DAG, task["dag_run_id"]) == "success"
+    with live.iagos.session() as session:
+        assert [one.state for one in states(session)] == [State.AWAITING_CAL]
+        decided = session.query("SELECT person, role, action FROM release_decision")
+    assert decided == [(PI, "PI", "release")]
+    assert {one.level for one in live.centre.products.values()} >= {"L1"}
+
+
+def open_question(api, key):
+    waiting = api.get("/dags/~/dagRuns/~/hitlDetails?response_received=false&limit=100")["hitl_details"]
+    for one in waiting:
+        run = api.get(f"/dags/{RELEASE_DAG}/dagRuns/{one['task_instance']['dag_run_id']}")
+        if run["partition_key"] == key:
+            return one
+    return None
+
+
+def until(look, timeout_s=240):
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    return found
+
+
+def fetch(live, path, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return urllib3.request("GET", live.airflow.url + path, headers=headers)
 
 
 def test_no_secret_is_left_anywhere(live):

@@ -1,7 +1,7 @@
 """What Airflow loads as a plugin: the pages, which are made at the first request.
 
 All processes of Airflow load plugins, tasks among them; only the api-server needs what pages need, and that takes more
-than a second to import.
+than a second to import. Airflow makes this file a module of its own, by the name of the file: it must be no package's.
 """
 
 from typing import Any
