@@ -371,6 +371,17 @@ def test_a_file_that_is_replaced_after_the_look_is_looked_at_again(drop, monkeyp
     assert drop.states() == {key_of(): State.RECEIVED}
 
 
+def test_a_file_that_is_written_to_after_the_look_has_to_stand_still_again(drop, monkeypatch):
+    drop.folder.put(NAME, flight_of(), side_file=False)
+    drop.run()
+    drop.wait()
+    once_before(monkeypatch, "pull", lambda: drop.folder.age(NAME, datetime(2024, 3, 6, tzinfo=UTC)))
+    assert "changed since it was listed" in drop.run().notes[0]
+    assert drop.run().states == {}
+    drop.wait()
+    assert drop.run().states == {"RECEIVED": 1}
+
+
 def test_a_file_that_is_replaced_after_it_came_is_not_moved_but_a_delivery_of_its_own(drop, monkeypatch):
     drop.folder.put(NAME, DATA)
     once_before(monkeypatch, "move", lambda: drop.folder.put(NAME, data_of(revision=2)[:-1]))

@@ -255,7 +255,8 @@ class _Run:
                         file, f"{file.name}: does not lie in the folder any more; expected it there again"
                     )
             file, found = source_file(self.session, key), states.state_of(self.session, key)
-        assert file and found  # noqa: S101 - their rows stay
+        assert file is not None  # noqa: S101 - its row stays
+        assert found is not None  # noqa: S101
         self.done.states[str(found.state)] += 1
         if look:
             self._move(look._replace(state=file.state))
