@@ -22,6 +22,8 @@ bench: setup ## measure the hot paths, each against its limit
 	@$(PYTHON_RUNS) -m bench.telegrams $(ARGS)
 	@$(PYTHON_RUNS) -m bench.toa5
 	@$(PYTHON_RUNS) -m bench.events
+	@$(PYTHON_RUNS) -m bench.iagos_flight
+	@$(PYTHON_RUNS) -m bench.iagos_import
 
 stop: ## stop the private servers and the Airflow of this checkout
 	@python=$(PYTHON_RUNS); [ -x $$python ] || python=python3; $$python -m sandbox.stop
