@@ -7,15 +7,17 @@ from typing import NamedTuple, Self
 
 from skyledger.errors import FormatError
 
-_FLIGHT = re.compile(r"(?P<departure>\d{14})(?P<aircraft>\d{2})")
+_FLIGHT = re.compile(r"(?P<departure>\d{14})(?P<aircraft>\d{2})", re.ASCII)
 _PRODUCT = re.compile(
     r"IAGOS_(?P<kind>timeseries|profile)_(?P<flight>\d{16})_(?P<level>L0A|L0|NRT|L1|L2)_"
-    r"(?P<version>\d+\.\d+\.\d+)(?P<part>-ascent|-descent)?\.(?P<suffix>nc4|txt)"
+    r"(?P<version>\d+\.\d+\.\d+)(?P<part>-ascent|-descent)?\.(?P<suffix>nc4|txt)",
+    re.ASCII,
 )
 _RAW = re.compile(
-    r"IAGOS_(?P<instrument>[A-Z][A-Za-z0-9]{0,7})_(?P<flight>\d{16})_L0A_r(?P<revision>\d{1,4})\.csv\.gz"
+    r"IAGOS_(?P<instrument>[A-Z][A-Za-z0-9]{0,7})_(?P<flight>\d{16})_L0A_r(?P<revision>\d{1,4})\.csv\.gz",
+    re.ASCII,
 )
-_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
+_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
 
 
 class Level(StrEnum):
