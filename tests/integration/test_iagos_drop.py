@@ -11,6 +11,8 @@ import asyncssh
 import pytest
 
 from sandbox import processes
+from sandbox.iagos.raw import write_raw
+from sandbox.iagos.world import IagosWorld
 from skyledger import inbox
 from skyledger import warehouse as warehouse_module
 from skyledger.errors import (
@@ -24,8 +26,9 @@ from skyledger.errors import (
 from skyledger.iagos.jobs import jobs
 from skyledger.iagos.states import State, history
 from skyledger.iagos.transfer import drop_folder, offered
+from skyledger.iagos.transfer.bring import bring
 from skyledger.iagos.transfer.drop_folder import DropFolder
-from tests.support.iagos_drop import SOURCE, Drop, both_ends, data_of, flight_of, key_of, name_of
+from tests.support.iagos_drop import JOB, SOURCE, Drop, both_ends, data_of, flight_of, key_of, name_of
 from tests.support.iagos_transfer import flight_id
 
 pytestmark = pytest.mark.integration
@@ -95,6 +98,25 @@ def test_a_second_run_changes_nothing(drop):
 
 
 # whole or not
+
+
+def test_a_job_brings_a_flight_of_the_simulator_but_not_one_that_was_cut_off(drop):
+    world = IagosWorld()
+    whole, cut = world.flights(2)
+    drop.folder.put(whole.raw_name(), write_raw(world, whole), side_file=False)
+    drop.folder.put(cut.raw_name(), write_raw(world, cut, truncated=True), side_file=False)
+    drop.run()
+    drop.wait()
+    told: list[str] = []
+    connections = drop.server.connection, None
+    done = bring(
+        drop.warehouse, JOB, connections, data_root=drop.data_root, run_id="test", progress=told.append
+    )
+    assert (done.states, len(done.failures)) == ({"RECEIVED": 1}, 1)
+    assert f"{cut.raw_name()}: the last line is not '# end'" in str(done.failures[0][1])
+    assert sorted(line.partition(": ")[2] for line in told) == sorted(
+        f"{flight.flight_id} P1 r1" for flight in (whole, cut)
+    )
 
 
 def test_uploads_under_way_and_hidden_files_are_left_alone(drop):
