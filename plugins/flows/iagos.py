@@ -82,11 +82,12 @@ def bring_flights(job: str, context: Any) -> dict[str, Any]:
 
 
 def announce_flights(context: Any) -> list[str]:
-    """Tell who processes flights of every one with something to do: brought now, or left by a crash."""
-    from skyledger.iagos.process import unfinished
+    """Tell who processes flights of those that this run has brought, and of those that a crash has left."""
+    from skyledger.iagos.process import to_announce
 
     with _warehouse().session() as session:
-        keys = sorted({f"{key.flight_id}|{key.instrument_type}" for key in unfinished(session)})
+        found = to_announce(session, context["run_id"])
+    keys = sorted({f"{key.flight_id}|{key.instrument_type}" for key in found})
     if not keys:
         raise AirflowSkipException("no flight waits to be processed")
     context["outlet_events"][IAGOS_RAW_FLIGHTS].add_partitions(keys)

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from skyledger.config import DATA_ROOT
 
 _INSTRUMENT = re.compile(r"[A-Z][A-Za-z0-9]{0,7}")
-_FLIGHT = re.compile(r"\d{16}")
+_FLIGHT = re.compile(r"[0-9]{16}")
 _REPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}\.(html|json)")
 _POLICY = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'",

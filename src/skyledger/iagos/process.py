@@ -34,7 +34,7 @@ from skyledger.iagos.report import ReportContext, build
 from skyledger.iagos.report import SourceFile as RawSource
 from skyledger.iagos.report import keep as keep_report
 from skyledger.iagos.science.importer import SOFTWARE, make_l0, make_l2
-from skyledger.iagos.states import AUTOMATIC, State, held, history, move, state_of, states
+from skyledger.iagos.states import AUTOMATIC, FlightState, State, held, history, move, state_of, states
 from skyledger.iagos.transfer.offered import SourceFile, source_file
 from skyledger.warehouse import Session, Warehouse
 
@@ -43,6 +43,8 @@ L0_DATASET, QUALITY_DATASET = (
     "iagos.quality",
 )  # member: instrument type; partition: FLIGHT|rREVISION
 AGAIN_AFTER = timedelta(hours=6)  # what failed for lack of a row is tried again by itself
+
+LOST_AFTER = timedelta(hours=2)  # what is on its way moves more often, unless hundreds of flights wait
 
 TO_IMPORT = (State.RECEIVED, State.PARSED, State.PARSE_FAILED, State.IMPORT_FAILED)
 TO_CHECK = (State.STORED_L0, State.QC_RUNNING, State.QC_FAILED, State.REPROCESS, State.L2_CANDIDATE)
@@ -82,6 +84,16 @@ def unfinished(session: Session, *, named: Collection[str] = ()) -> list[Key]:
     A file that cannot be read is not tried again unless it is named. What lacked a row in the instrument database is
     tried again after some hours.
     """
+    return [one.key for one in _unfinished(session, named)]
+
+
+def to_announce(session: Session, run_id: str) -> list[Key]:
+    """Unfinished files that a run has brought, and those that nobody has moved for hours: their event was lost."""
+    lost = datetime.now(UTC) - LOST_AFTER
+    return [one.key for one in _unfinished(session) if one.run_id == run_id or one.since < lost]
+
+
+def _unfinished(session: Session, named: Collection[str] = ()) -> list[FlightState]:
     recent = datetime.now(UTC) - AGAIN_AFTER
     found = []
     for one in states(session, among=(*TO_IMPORT, *TO_CHECK, *TO_WAIT, State.EXPORT_FAILED)):
@@ -90,7 +102,7 @@ def unfinished(session: Session, *, named: Collection[str] = ()) -> list[Key]:
             continue
         if one.state is State.EXPORT_FAILED and not _failed_nrt(session, one.key):
             continue  # a released product: `iagos_flights_release` delivers it
-        found.append(one.key)
+        found.append(one)
     return found
 
 

@@ -63,6 +63,7 @@ class FlightState(NamedTuple):
     since: datetime
     actor: str
     reason: str
+    run_id: str  # that made it so
 
 
 class Step(NamedTuple):
@@ -135,10 +136,8 @@ def states(
         },
     )
     return [
-        FlightState(
-            Key(flight, instrument, int(revision)), State(state), since.replace(tzinfo=UTC), actor, reason
-        )
-        for flight, instrument, revision, state, since, actor, reason in rows
+        FlightState(Key(flight, instrument, int(revision)), State(state), since.replace(tzinfo=UTC), *told)
+        for flight, instrument, revision, state, since, *told in rows
     ]
 
 

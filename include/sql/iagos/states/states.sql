@@ -6,7 +6,8 @@ SELECT
     state,
     since_utc,
     actor,
-    reason
+    reason,
+    run_id
 FROM flight_state
 WHERE
     (%(flight_id)s IS NULL OR flight_id = %(flight_id)s)
