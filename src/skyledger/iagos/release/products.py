@@ -156,6 +156,12 @@ def released_data(session: Session, product: Product, data_root: Path) -> Flight
         raise StorageError(
             f"{product}: the data have digest {judged.digest()[:8]}, decided was about {product.data_digest[:8]}"
         )
+    return as_released(judged, product)
+
+
+def as_released(judged: FlightData, product: Product) -> FlightData:
+    """Judged data as a product holds them: its variables, level, version and process flag."""
+    level, key = product.level, product.key
     by = "automatic" if product.decision_id is None else f"PI of {key.instrument_type}"
     told = {
         **judged.provenance,
