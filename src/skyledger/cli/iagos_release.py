@@ -89,16 +89,26 @@ def iagos_decide(
             seen = digest or (found.data_digest if found else None)
             released = None if flags else chosen
             wanted.append(Decision(key, about, action, person, comment, seen, released, flags))
-    refused = []
+    refused, failed = 0, []
     for decided in decide_all(store, wanted, run_id="cli"):
-        out.print(f"{decided.key} {decided.level}: {decided.told()}", highlight=False)
-        if decided.refused:
-            refused.append(decided.refused)
-        elif decided.released and deliver:
-            with err.status(str(decided.key)):
-                _deliver(decided.key, about)
+        out.print(f"{decided.key} {decided.level}: {decided.told()}", highlight=False, soft_wrap=True)
+        refused += bool(decided.refused)
+        if decided.released and deliver:
+            try:
+                with err.status(str(decided.key)):
+                    _deliver(decided.key, about)
+            except SkyledgerError as error:
+                failed.append(f"{decided.key} {about}: {error}")
+    if failed:
+        err.print(
+            "The decisions are recorded. What was not delivered: `skyledger iagos deliver FLIGHT`, later."
+        )
     if refused:
-        raise PermanentError("\n".join(refused))
+        failed.append(f"{refused} of {len(wanted)} decisions were refused, for the reasons above")
+    if failed:
+        raise PermanentError("\n".join(failed))
+    if action in ("rerun", "edit_flags"):
+        out.print("`skyledger iagos process` judges it anew now, or the next run of iagos_flights_process")
 
 
 @iagos_app.command("deliver")
@@ -166,7 +176,12 @@ def iagos_import(
         numbers = (counts.new, counts.changed, counts.unchanged, counts.refused)
         table.add_row(name, *map(str, numbers))
     out.print(table)
-    out.print("written" if report.written else "nothing was written", highlight=False)
+    if report.written:
+        out.print("written")
+    else:
+        out.print(
+            "nothing was written" + ("" if write else ": a dry run, --write writes it"), highlight=False
+        )
     if report.impact.flights:
         out.print(f"new calibrations touch {report.impact}: see `skyledger iagos reprocess`", highlight=False)
     if report.errors:
@@ -178,18 +193,33 @@ def iagos_template(path: Annotated[Path, typer.Argument(help="workbook to write 
     """An empty workbook with a sheet per table, for people to fill in."""
     from skyledger.iagos.metadata.tables import template
 
+    if path.suffix != ".xlsx":
+        raise PermanentError(f"{path}: expected a name that ends in .xlsx")
+    if path.exists():
+        raise PermanentError(f"{path} exists, and may be filled in: choose another name")
     template(path)
     out.print(str(path), highlight=False)
 
 
 @iagos_app.command("calibrations")
 def iagos_calibrations(flights: FlightIds = None, instrument_type: InstrumentType = "P1") -> None:
-    """Which calibrations flights are computed with, before and after the deployment."""
-    from skyledger.iagos.metadata.calibrations import calibration_set
+    """All calibrations with their numbers; of flights, which count before and after the deployment."""
+    from skyledger.iagos.metadata.calibrations import all_calibrations, calibration_set
 
-    table = table_of("flight", "part", "serial", "before", "after", "worth knowing")
     with warehouse("iagos").session() as session:
-        for flight_id in flights or ():
+        if not flights:
+            table = table_of(
+                "number", "type", "serial", "made (UTC)", "function", "recorded (UTC)", "by", "worth knowing"
+            )
+            for one in all_calibrations(session):
+                at = f"{one.made:%Y-%m-%d %H:%M}", one.function, f"{one.recorded:%Y-%m-%d %H:%M}"
+                table.add_row(
+                    str(one.number), one.component_type, one.serial, *at, one.recorded_by, one.told()
+                )
+            out.print(table)
+            return
+        table = table_of("flight", "part", "serial", "before", "after", "worth knowing")
+        for flight_id in flights:
             found = calibration_set(session, flight_id, instrument_type)
             for name, part in found.parts.items():
                 pair = [
@@ -197,6 +227,8 @@ def iagos_calibrations(flights: FlightIds = None, instrument_type: InstrumentTyp
                     for one in (part.pair.pre, part.pair.post)
                 ]
                 table.add_row(flight_id, name, part.serial, *pair, "; ".join(part.pair.warnings))
+            for note in found.notes:
+                table.add_row(flight_id, "", "", "", "", note)
     out.print(table)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from skyledger.errors import FormatError, PermanentError
 from skyledger.iagos.instruments import load_instrument
@@ -25,6 +25,14 @@ from skyledger.warehouse import Session
 
 Function = Literal["linear", "polynomial", "table"]
 FUNCTIONS: tuple[Function, ...] = get_args(Function)
+# Which calibrations count, in words; by default those before the deployment, for Level 2 both
+Choice = Literal["default", "pre", "post", "both"]
+CHOICES: dict[Choice, str] = {
+    "default": "as the level has it",
+    "pre": "before the deployment only",
+    "post": "after the deployment only",
+    "both": "before and after the deployment",
+}
 _COEFFICIENT = re.compile(r"c(\d+)")
 _NODE = re.compile(r"[xy](\d+)")
 
@@ -94,6 +102,7 @@ class CalibrationSet:
     parts: Mapping[str, Part]  # by type of component; a part that is not there is told in `warnings`
     as_of: datetime  # UTC: what was known then
     notes: tuple[str, ...] = ()
+    choice: Choice = "default"  # by the PI
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -104,6 +113,15 @@ class CalibrationSet:
     def has_post(self) -> bool:
         """Whether every part was calibrated after its service: Level 2 can be made."""
         return bool(self.parts) and all(part.pair.post for part in self.parts.values())
+
+    def lacking(self, choice: Choice) -> tuple[str, ...]:
+        """Parts without a calibration that a choice needs."""
+        return tuple(
+            f"{name} {part.serial}"
+            for name, part in self.parts.items()
+            if (choice in ("pre", "both") and not part.pair.pre)
+            or (choice in ("post", "both") and not part.pair.post)
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -116,6 +134,7 @@ class CalibrationSet:
             "deployment": self.deployment,
             "unit": self.unit_serial,
             "as_of": self.as_of.isoformat(),
+            "choice": self.choice,
             "parts": {
                 name: {
                     "serial": part.serial,
@@ -127,6 +146,32 @@ class CalibrationSet:
             },
             "warnings": list(self.warnings),
         }
+
+
+class ListedCalibration(NamedTuple):
+    """A calibration in a list for people. Times are UTC."""
+
+    number: int  # of the row: a correction is another one
+    component_type: str
+    serial: str
+    made: datetime
+    name: str
+    function: str
+    recorded: datetime
+    recorded_by: str
+    corrects: int | None  # number of the row that this one corrects
+    corrected_by: int | None
+    withdrawn: bool  # without a correction
+
+    def told(self) -> str:
+        """Its name and what it stands for now."""
+        parts = (
+            self.name,
+            f"corrects {self.corrects}" if self.corrects else "",
+            f"corrected by {self.corrected_by}" if self.corrected_by else "",
+            "withdrawn" if self.withdrawn else "",
+        )
+        return ", ".join(part for part in parts if part)
 
 
 def choose(
@@ -168,7 +213,11 @@ def get_calibrations(
 
 
 def calibration_set(
-    session: Session, flight_id: str, instrument_type: str, as_of: datetime | None = None
+    session: Session,
+    flight_id: str,
+    instrument_type: str,
+    as_of: datetime | None = None,
+    choice: Choice = "default",
 ) -> CalibrationSet:
     """What a flight of an instrument is calibrated with, as it was known at `as_of` (None: now).
 
@@ -204,7 +253,19 @@ def calibration_set(
         part = built_in[0]
         pair = choose(found.get(part.component_id, ()), time, services(session, part.component_id, as_of))
         parts[wanted] = Part(part.serial, pair, part.component_id)
-    return CalibrationSet(unit.deployment, unit.serial, parts, as_of, tuple(notes))
+    return CalibrationSet(unit.deployment, unit.serial, parts, as_of, tuple(notes), choice)
+
+
+def all_calibrations(session: Session) -> list[ListedCalibration]:
+    """Every calibration with its number, also those that were corrected or withdrawn; by component and time."""
+    return [
+        ListedCalibration(
+            number, kind, serial, aware(made), name, function, aware(recorded), by, corrects, *ended
+        )
+        for number, kind, serial, made, name, function, recorded, by, corrects, *ended in session.query(
+            statement("all_calibrations")
+        )
+    ]
 
 
 def known_records(

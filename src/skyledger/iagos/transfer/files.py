@@ -37,6 +37,7 @@ from skyledger.warehouse import Session
 DATASET = "iagos.files"
 NO_CONFIGURATION = ""  # nothing of ours decides what a raw file holds
 LONGEST_MESSAGE = 2000  # characters
+TO_REQUEUE = (State.QUARANTINED, State.TRANSFER_FAILED)  # what a person may have brought once more
 
 
 Completeness = Literal["sha256", "side_file", "stable_size"]
@@ -226,15 +227,19 @@ def end(
 
 
 def requeue(session: Session, key: Key, *, actor: str, reason: str, run_id: str) -> None:
-    """Bring a file once more that was quarantined or failed: a person wants it. Raises PermanentError if unknown."""
+    """Bring a file once more that was quarantined or failed: a person wants it. The caller holds the flight.
+
+    Raises PermanentError when no source has offered it, StateConflict when it is something else: it is here already.
+    """
     file = source_file(session, key)
     if file is None:
         raise PermanentError(f"{key}: no source has offered it")
-    session.commit(
-        lambda: _relist(
-            session, file, reason, run_id, actor, name=file.name, bytes=file.bytes, sha256=file.sha256
-        )
-    )
+
+    def step() -> None:
+        states.move(session, key, State.QUEUED, before=TO_REQUEUE, reason=reason, run_id=run_id, actor=actor)
+        _relist(session, file, reason, run_id, name=file.name, bytes=file.bytes, sha256=file.sha256)
+
+    session.commit(step)
 
 
 @contextmanager
@@ -280,16 +285,13 @@ def _relist(
     file: SourceFile,
     reason: str,
     run_id: str,
-    actor: str = states.AUTOMATIC,
     **announced: str | int | None,
 ) -> None:
     values = {"source_file_id": file.source_file_id, "run_id": run_id, **announced}
     session.execute(statement("relist_file"), values)
     found = states.state_of(session, file.key)
-    if found and found.state in (State.QUARANTINED, State.TRANSFER_FAILED):
-        states.move(
-            session, file.key, State.QUEUED, before=found.state, reason=reason, run_id=run_id, actor=actor
-        )
+    if found and found.state in TO_REQUEUE:
+        states.move(session, file.key, State.QUEUED, before=found.state, reason=reason, run_id=run_id)
 
 
 def _take_up(session: Session, key: Key, run_id: str) -> None:
