@@ -69,6 +69,13 @@ def send_everywhere(message: Message) -> bool:
     return any(delivered)
 
 
+def mail_to(recipients: list[str], message: Message) -> bool:
+    """Write to people by name, besides whoever gets alerts; only where mail is set up. Returns whether it was sent."""
+    if not recipients or not os.environ.get(EMAIL_VARIABLE):
+        return False
+    return _sent(f"e-mail to {len(recipients)} people", lambda one: _send_email(recipients, one), message)
+
+
 def _channels() -> Iterator[tuple[str, Callable[[Message], None]]]:
     recipients = [part.strip() for part in os.environ.get(EMAIL_VARIABLE, "").split(",") if part.strip()]
     if recipients:

@@ -12,9 +12,14 @@ IAGOS_DB = "iagos_db"
 PAGES = "/skyledger/iagos/reports"  # of plugins/network_page
 
 
+def base_url() -> str:
+    """Address of the Airflow UI."""
+    return str(conf.get("api", "base_url", fallback="")).rstrip("/")
+
+
 def report_url(path: str) -> str:
     """Address of a report in the Airflow UI; `path` is <TYPE>/<flight_id>/<name>."""
-    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PAGES}/{path}"
+    return f"{base_url()}{PAGES}/{path}"
 
 
 class ReportLink(BaseOperatorLink):
