@@ -20,9 +20,11 @@ If the data have changed since the report (409), process the flight and decide a
 
 **A failure costs** the delivery of the flight named in the error; the decision itself is kept.
 
-**Example** of a configuration for the form, which releases two flights:
+**Examples** of a configuration for the form: release two flights; compute one again with the calibrations after the
+deployment only, which from then on holds for it:
 
     {"flights": ["2024030512345602", "2024030620100507"], "level": "L1", "action": "release"}
+    {"flights": ["2024030512345602"], "action": "rerun", "calibrations": "post", "comment": "cell was dirty before"}
 """
 
 from datetime import UTC, datetime, timedelta
@@ -58,6 +60,33 @@ FORM = {
         type=["null", "string"],
         title="Comment",
         description_md="Needed for everything but a release.",
+        section="Decision",
+    ),
+    "variables": Param(
+        [],
+        type="array",
+        items={"type": "string", "enum": iagos.VARIABLES},
+        examples=iagos.VARIABLES,
+        title="Variables",
+        description_md="Of a release: only these. Empty: all of the instrument.",
+        section="Decision",
+    ),
+    "quality": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, *iagos.QUALITY],
+        title="Tests",
+        description_md="Of `rerun`: judge these flights with this file of `include/config/iagos/quality` from now on. "
+        "Empty: as before.",
+        section="Decision",
+    ),
+    "calibrations": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, *iagos.CALIBRATIONS],
+        title="Calibrations",
+        description_md="Of `rerun`: compute these flights with the calibrations before (`pre`) or after (`post`) the "
+        "deployment, or both, from now on; `default`: as other flights. Empty: as before.",
         section="Decision",
     ),
     "digest": Param(

@@ -1,8 +1,9 @@
-"""### IAGOS: compute flights again after a new calibration
+"""### IAGOS: compute flights again after a new or corrected calibration, relation or deployment
 
 **Produces** Level 2 candidates: series computed with the calibrations before and after the deployment, judged again,
 with a report; then the PI is asked (`iagos_reports`, `FLIGHT|TYPE|L2`). Of flights whose Level 2 is released already, a
-new version that waits for the PI.
+new version that waits for the PI. When the calibrations that Level 1 was made with have changed, Level 1 comes first
+(`FLIGHT|TYPE|L1`), as a new version if it was released.
 
 **From** the stored Level 0 and the calibrations in the instrument database.
 
@@ -16,9 +17,10 @@ is resumed by the next one.
 
 **A failure costs** the flight named in the error; others go on.
 
-**Example** of a configuration for the form, which computes everything that calibration 17 changes:
+**Example** of a configuration for the form, which computes everything that calibration 17 and row 4 of
+`component_relation` change:
 
-    {"calibrations": [17], "dry_run": false}
+    {"calibrations": [17], "relations": [4], "dry_run": false}
 """
 
 from datetime import UTC, datetime, timedelta
@@ -37,8 +39,22 @@ FORM = {
         type="array",
         items={"type": "integer"},
         title="Calibrations",
-        description_md="Numbers as `skyledger iagos calibrations` shows them. Empty: every flight that waits for a "
-        "calibration and has one now.",
+        description_md="Numbers as `skyledger iagos calibrations` shows them. Nothing here and below: every flight "
+        "that waits for a calibration and has one now.",
+    ),
+    "relations": Param(
+        [],
+        type="array",
+        items={"type": "integer"},
+        title="Relations of components",
+        description_md="Numbers of changed rows of `component_relation`.",
+    ),
+    "deployments": Param(
+        [],
+        type="array",
+        items={"type": "integer"},
+        title="Deployments",
+        description_md="Numbers of changed rows of `deployment`.",
     ),
     "dry_run": Param(
         True, type="boolean", title="Dry run", description_md="Only count, in the log of find_flights."

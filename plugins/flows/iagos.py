@@ -12,9 +12,10 @@ from hooks.iagos import IagosHook
 from hooks.warehouse import WarehouseHook
 from operators.check_flight import IAGOS_DB, report_url
 from skyledger.errors import PermanentError
-from skyledger.iagos.instruments import instruments
+from skyledger.iagos.instruments import instruments, quality_files
 from skyledger.iagos.jobs import jobs
 from skyledger.iagos.release.rules import release_rules
+from skyledger.iagos.variables import variables
 
 if TYPE_CHECKING:
     from skyledger.iagos.flight import Key
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 JOBS = list(jobs())
 INSTRUMENTS = list(instruments())
+QUALITY = quality_files()
+CALIBRATIONS = ["default", "pre", "post", "both"]
+VARIABLES = [name for name, one in variables().items() if one.kind == "instrument"]
 FLIGHTS_PER_RUN = 500  # mapped tasks of one run; Airflow allows 1024
 LATER = "Decide later"
 ASKED_FOR = timedelta(days=release_rules().remind_after_days)  # then a question ends, and is asked again
@@ -224,6 +228,9 @@ def decide(context: Any) -> list[str]:
                 person,
                 params["comment"],
                 params["digest"] or one.data_digest,
+                variables=tuple(params["variables"]) or None,
+                quality=params["quality"],
+                calibrations=params["calibrations"],
             )
             for one in reports
             if one
@@ -271,12 +278,17 @@ def deliver_products(flight: str, context: Any) -> dict[str, Any]:
 
 
 def flights_to_recompute(context: Any) -> list[str]:
-    """Flights that the calibrations of the form touch, made Level 2 candidates; none in a dry run."""
+    """Flights that the rows of the form touch, on their way to be computed again; none in a dry run."""
     from skyledger.iagos.release.reprocess import plan_reprocess, queue_reprocess
 
     params = context["params"]
     with _warehouse().session() as session:
-        plan = plan_reprocess(session, calibration_ids=params["calibrations"])
+        plan = plan_reprocess(
+            session,
+            calibration_ids=params["calibrations"],
+            relation_ids=params["relations"],
+            deployment_ids=params["deployments"],
+        )
         log.info("%s%s", "dry run: " if params["dry_run"] else "", plan.describe())
         if params["dry_run"]:
             return []

@@ -16,6 +16,7 @@ from skyledger.iagos.flags import Process, Validity
 from skyledger.iagos.formats import nasa_ames
 from skyledger.iagos.formats.netcdf import read_flight
 from skyledger.iagos.names import Level, Version, newest
+from skyledger.iagos.process import let_wait
 from skyledger.iagos.release import nrt, products, versions
 from skyledger.iagos.release.decide import FlagEdit
 from skyledger.iagos.release.deliver import undelivered
@@ -434,12 +435,21 @@ def test_nrt_data_that_cannot_be_delivered_do_not_keep_the_flight_from_its_pi(ne
     with pytest.raises(SourceUnavailable):
         network.export_nrt()
     assert network.state() is State.EXPORT_FAILED
-    assert network.export_nrt().version == "1.0.0"  # the task's retry
-    assert (
-        network.state() is State.EXPORT_FAILED
-    )  # the machine knows no way back; the flight goes on to its PI
-    with network.warehouse.session() as session, session.transaction():
-        states.move(session, KEY, State.AWAITING_L1, before=State.EXPORT_FAILED, reason="t", run_id="r")
+    assert let_wait(network.warehouse, KEY, run_id="r") is Level.L1
+    assert network.decide().released
+
+
+def test_nrt_data_that_are_delivered_by_another_try_are_exported(network, centre):
+    network.stored()
+    network.judge(wait=False)
+    centre.spoil(*[refuse(503, "maintenance")] * TRIES, on="PUT products")
+    with pytest.raises(SourceUnavailable):
+        network.export_nrt()
+    assert network.state() is State.EXPORT_FAILED
+    assert network.export_nrt().version == "1.0.0"
+    assert network.state() is State.NRT_EXPORTED
+    assert [(one.level, one.state) for one in network.products()] == [(Level.NRT, "pushed")]
+    assert let_wait(network.warehouse, KEY, run_id="r") is Level.L1
     assert network.decide().released
 
 

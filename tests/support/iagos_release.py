@@ -109,9 +109,11 @@ class Releases:
                 session.execute(f"DELETE FROM {table}")
             session.execute("SET FOREIGN_KEY_CHECKS = 1")
 
-    def stored(self, key: Key = KEY, *, bias: float = 0.0, seed: int = 1) -> FlightData:
+    def stored(
+        self, key: Key = KEY, *, bias: float = 0.0, seed: int = 1, calibrations: tuple[int, ...] = ()
+    ) -> FlightData:
         """Bring a flight to Level 0."""
-        data = l0(key, bias=bias, seed=seed)
+        data = biased(l0(key, bias=bias, seed=seed), 0.0, calibrations=calibrations)
         with self.warehouse.session() as session, session.transaction():
             states.begin(session, key, reason="test", run_id="r")
             for before, after in pairwise(TO_L0):

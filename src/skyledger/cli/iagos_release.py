@@ -68,6 +68,16 @@ def iagos_decide(
         Literal["good", "limited", "erroneous", "not_validated"] | None,
         typer.Option(help="for edit_flags; not_validated: as the tests say"),
     ] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(help="for rerun: judge with this file of include/config/iagos/quality from now on"),
+    ] = None,
+    calibrations: Annotated[
+        Literal["default", "pre", "post", "both"] | None,
+        typer.Option(
+            help="for rerun: compute with the calibrations before or after the deployment, from now on"
+        ),
+    ] = None,
     instrument_type: InstrumentType = "P1",
     deliver: Annotated[bool, typer.Option(help="write and deliver what is released")] = True,
 ) -> None:
@@ -88,7 +98,9 @@ def iagos_decide(
             key = found.key if found else newest(session, flight_id, instrument_type)
             seen = digest or (found.data_digest if found else None)
             released = None if flags else chosen
-            wanted.append(Decision(key, about, action, person, comment, seen, released, flags))
+            wanted.append(
+                Decision(key, about, action, person, comment, seen, released, flags, quality, calibrations)
+            )
     refused, failed = 0, []
     for decided in decide_all(store, wanted, run_id="cli"):
         out.print(f"{decided.key} {decided.level}: {decided.told()}", highlight=False, soft_wrap=True)
@@ -128,17 +140,28 @@ def iagos_reprocess(
         list[int] | None,
         typer.Option(help="number of a calibration; repeat. Default: what waits for one and has it now"),
     ] = None,
+    relation: Annotated[
+        list[int] | None, typer.Option(help="number of a changed row of component_relation; repeat")
+    ] = None,
+    deployment: Annotated[
+        list[int] | None, typer.Option(help="number of a changed row of deployment; repeat")
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="compute; without it only count")] = False,
     at_most: Annotated[int, typer.Option(min=1, help="flights at most")] = 200,
     person: PersonName = "cli",
 ) -> None:
-    """What new calibrations touch; with --write, compute these flights again and ask their PI."""
-    from skyledger.iagos.process import check_flight
+    """What new or changed calibrations, relations and deployments touch; with --write, compute it and ask the PI."""
+    from skyledger.iagos.process import check_flight, let_wait
     from skyledger.iagos.release.reprocess import plan_reprocess, queue_reprocess
 
     store, failed = warehouse("iagos"), []
     with store.session() as session:
-        plan = plan_reprocess(session, calibration_ids=calibration or ())
+        plan = plan_reprocess(
+            session,
+            calibration_ids=calibration or (),
+            relation_ids=relation or (),
+            deployment_ids=deployment or (),
+        )
         out.print(plan.describe(), highlight=False)
         if not write:
             return
@@ -147,6 +170,7 @@ def iagos_reprocess(
         with err.status(str(key)):
             try:
                 done = check_flight(store, key, data_root=config.DATA_ROOT, run_id="cli")
+                let_wait(store, key, run_id="cli")
             except SkyledgerError as error:
                 failed.append(f"{key}: {error}")
                 continue

@@ -46,6 +46,11 @@ class Instrument(Model):
     quality: Annotated[str, Field(description="file of include/config/iagos/quality, without ending")]
 
 
+def quality_files() -> list[str]:
+    """Names of the configurations of quality control that there are."""
+    return sorted(path.stem for path in (CONFIG_DIR / "iagos" / "quality").glob("*.yaml"))
+
+
 @cache
 def instruments() -> dict[str, Instrument]:
     """All instrument types. Raises ConfigError."""

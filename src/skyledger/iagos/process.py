@@ -8,14 +8,13 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from skyledger import ledger
-from skyledger.config import SQL_DIR, digest
+from skyledger.config import digest
 from skyledger.errors import FormatError, PermanentError, SkyledgerError
 from skyledger.iagos import series
 from skyledger.iagos.assess import assess, quality_config
@@ -27,15 +26,18 @@ from skyledger.iagos.formats import raw
 from skyledger.iagos.instruments import load_instrument
 from skyledger.iagos.metadata.calibrations import CalibrationSet, calibration_set
 from skyledger.iagos.metadata.flights import flight, note_flight
-from skyledger.iagos.names import Level, Version
+from skyledger.iagos.names import Level
+from skyledger.iagos.release.choices import Chosen, chosen
 from skyledger.iagos.release.reports import newest_report, note_report
 from skyledger.iagos.release.rules import release_rules
+from skyledger.iagos.release.versions import released_before
 from skyledger.iagos.report import ReportContext, build
 from skyledger.iagos.report import SourceFile as RawSource
 from skyledger.iagos.report import keep as keep_report
-from skyledger.iagos.science.importer import SOFTWARE, make_l0, make_l2
+from skyledger.iagos.science.importer import SOFTWARE, make_l0, make_l2, renew_l0
 from skyledger.iagos.states import AUTOMATIC, FlightState, State, held, history, move, state_of, states
 from skyledger.iagos.transfer.offered import SourceFile, source_file
+from skyledger.quality import QualityConfig
 from skyledger.warehouse import Session, Warehouse
 
 L0_DATASET, QUALITY_DATASET = (
@@ -159,14 +161,18 @@ def import_flight(warehouse: Warehouse, key: Key, *, data_root: Path, run_id: st
 
 
 def check_flight(warehouse: Warehouse, key: Key, *, data_root: Path, run_id: str) -> Processed:
-    """Judge the newest series of a flight and write its report; a Level 2 candidate is computed first."""
+    """Compute the values of a flight with the calibrations as known now, judge them and write the report.
+
+    Both as the PI has chosen for the flight file. Level 0 with other values takes the place of the one before.
+    """
     done = Processed(key)
     started = time.monotonic()
     with warehouse.session() as session, held(session, key.flight_id, key.instrument_type):
         if _state(session, key) in TO_CHECK:
             level = _target(session, key)
             instrument = load_instrument(key.instrument_type)
-            config = quality_config(instrument.quality)
+            choices = chosen(session, key)
+            config = quality_config(choices.quality_file or instrument.quality)
             _begin_check(session, key, level, run_id)
             kept = series.kept(session, key, Level.L0)
             item = _item(key, kept.digest if kept else "")
@@ -178,7 +184,7 @@ def check_flight(warehouse: Warehouse, key: Key, *, data_root: Path, run_id: str
             with ledger.attempt(
                 session, QUALITY_DATASET, item, run_id=run_id, config_digest=digest(config), failed=failed
             ):
-                _check(session, key, level, data_root, item, done, run_id)
+                _check(session, key, level, config, choices, data_root, item, done, run_id)
         elif report := newest_report(session, key, _target(session, key)):
             done.report = report.page
         done.state = _state(session, key)
@@ -269,14 +275,16 @@ def _check(
     session: Session,
     key: Key,
     level: Level,
+    config: QualityConfig,
+    choices: Chosen,
     data_root: Path,
     item: ledger.Item,
     done: Processed,
     run_id: str,
 ) -> None:
-    instrument = load_instrument(key.instrument_type)
-    config = quality_config(instrument.quality)
-    data, calibrations = _data(session, key, level, data_root)
+    data, calibrations = _data(session, key, level, choices, data_root)
+    if level is Level.L1:  # what is judged is kept as Level 0, in place of what was
+        item = item._replace(source_digest=data.digest())
     verdict = assess(data, config, manual_flags(session, key))
     report = build(
         verdict.data,
@@ -291,15 +299,15 @@ def _check(
             rules=release_rules(),
             state=_state(session, key),
             made_at=datetime.now(UTC),
-            previous=_last_released(session, key, data_root),
+            previous=released_before(session, data_root, key, level),
+            chosen=choices,
             encounters=tuple(encounters(session, verdict.data, data_root)),
         ),
     )
     paths = keep_report(report, data_root)
 
     def keep() -> None:
-        if level is Level.L2:
-            series.keep(session, data, data_root, run_id=run_id, as_of=calibrations.as_of)
+        series.keep(session, data, data_root, run_id=run_id, as_of=calibrations.as_of)
         qc_run_id = keep_run(session, key, verdict.data.level, verdict, run_id, data_root)
         note_report(session, key, level, qc_run_id, report, paths, run_id)
         before, after = (
@@ -319,15 +327,16 @@ def _check(
     done.message = f"{level} suggested: {report.suggestion}"
 
 
-def _data(session: Session, key: Key, level: Level, data_root: Path) -> tuple[FlightData, CalibrationSet]:
-    """What is to be judged, and the calibrations in it: Level 0 as it is kept, or a new candidate for Level 2."""
+def _data(
+    session: Session, key: Key, level: Level, choices: Chosen, data_root: Path
+) -> tuple[FlightData, CalibrationSet]:
+    """What is to be judged, and the calibrations in it, as known now: Level 0 anew, or a candidate for Level 2."""
     l0 = series.load(session, data_root, key, Level.L0)
-    kept = series.kept(session, key, Level.L0)
-    if level is Level.L1:
-        as_of = kept.as_of if kept else None
-        return l0, calibration_set(session, key.flight_id, key.instrument_type, as_of)
-    calibrations = calibration_set(session, key.flight_id, key.instrument_type, datetime.now(UTC))
-    return make_l2(l0, load_instrument(key.instrument_type), calibrations), calibrations
+    calibrations = calibration_set(
+        session, key.flight_id, key.instrument_type, datetime.now(UTC), choices.calibration_choice
+    )
+    make = renew_l0 if level is Level.L1 else make_l2
+    return make(l0, load_instrument(key.instrument_type), calibrations), calibrations
 
 
 def _target(session: Session, key: Key) -> Level:
@@ -369,15 +378,6 @@ def _item(key: Key, source_digest: str) -> ledger.Item:
     return ledger.Item(key.instrument_type, partition, ledger.Reason.NEW, 1, source_digest)
 
 
-def _last_released(session: Session, key: Key, data_root: Path) -> FlightData | None:
-    """What was released of the flight last, of any delivery, for comparison."""
-    names = {"flight_id": key.flight_id, "instrument_type": key.instrument_type}
-    for revision, level, version in session.query(_statement("last_released"), names):
-        found = key._replace(revision=int(revision))
-        return series.load(session, data_root, found, Level(level), Version.parse(version))
-    return None
-
-
 def _rejected(item: ledger.Item, found: raw.RawFlight, name: str) -> pa.Table:
     """Lines of the raw file that were set aside, as the ledger keeps them."""
     lines = found.rejected
@@ -391,8 +391,3 @@ def _rejected(item: ledger.Item, found: raw.RawFlight, name: str) -> pa.Table:
             "raw": pa.array([one.text for one in lines], pa.string()),
         }
     )
-
-
-@cache
-def _statement(name: str) -> str:
-    return (SQL_DIR / "iagos" / "series" / f"{name}.sql").read_text(encoding="utf-8")

@@ -27,10 +27,11 @@ from skyledger.iagos.assess.runs import kept_config
 from skyledger.iagos.flight import FlightData, Key
 from skyledger.iagos.formats import raw
 from skyledger.iagos.instruments import load_instrument
-from skyledger.iagos.metadata.calibrations import calibration_set
+from skyledger.iagos.metadata.calibrations import Choice, calibration_set
 from skyledger.iagos.metadata.flights import flight
 from skyledger.iagos.names import Level, Version
 from skyledger.iagos.release.products import as_released, files_of, intact
+from skyledger.iagos.release.recorded import decisions
 from skyledger.iagos.release.versions import Product, products
 from skyledger.iagos.science.importer import SOFTWARE, make_l0, make_l2
 from skyledger.iagos.states import held
@@ -220,38 +221,48 @@ class _Again:
         self.session, self.key, self.data_root = session, key, data_root
         self.file, self.content = _raw_file(session, key, data_root)
         self.as_ofs = [one.as_of for one in everything if one.level is not Level.L2]
-        self.l0s: dict[datetime | None, FlightData] = {}
+        chosen = (one.calibrations for one in decisions(session, key) if one.calibrations)
+        self.choices: dict[Choice, None] = dict.fromkeys(["default", *chosen])  # of calibrations, by the PI
+        self.l0s: dict[tuple[datetime | None, Choice], FlightData] = {}
 
     def judged(self, one: _Kept, data: FlightData) -> FlightData:
         """What was kept, or what a release was decided about."""
-        made = self._level_2(one, data) if one.level is Level.L2 else self._level_0(one.as_of)
+        made = self._level_2(one, data) if one.level is Level.L2 else self._level_0(one.as_of, _choice(data))
         if one.product is None:
             return made
         config = kept_config(self.session, *one.config)
         known = ManualFlags(manual_flags(self.session, self.key).flags[: one.flags])
         return assess(made, config, known).data
 
-    def _level_0(self, as_of: datetime | None) -> FlightData:
-        if as_of not in self.l0s:
+    def _level_0(self, as_of: datetime | None, choice: Choice) -> FlightData:
+        if (as_of, choice) not in self.l0s:
             key = self.key
-            self.l0s[as_of] = make_l0(
+            self.l0s[as_of, choice] = make_l0(
                 raw.read(self.content, self.file.name),
                 load_instrument(key.instrument_type),
-                calibration_set(self.session, key.flight_id, key.instrument_type, as_of),
+                calibration_set(self.session, key.flight_id, key.instrument_type, as_of, choice),
                 flight(self.session, key.flight_id),
                 key,
                 source={"name": self.file.name, "sha256": self.file.sha256 or ""},
             )
-        return self.l0s[as_of]
+        return self.l0s[as_of, choice]
 
     def _level_2(self, one: _Kept, data: FlightData) -> FlightData:
         """From the Level 0 that it was made from: there may be another one by now."""
         origin = next(step["from"] for step in data.provenance["steps"] if step["level"] == str(Level.L2))
-        known = [self._level_0(as_of) for as_of in self.as_ofs]
+        known = [self._level_0(as_of, choice) for as_of in self.as_ofs for choice in self.choices]
         base = next((l0 for l0 in known if l0.digest() == origin), known[0])
         key = self.key
-        calibrations = calibration_set(self.session, key.flight_id, key.instrument_type, one.as_of)
+        calibrations = calibration_set(
+            self.session, key.flight_id, key.instrument_type, one.as_of, _choice(data)
+        )
         return make_l2(base, load_instrument(key.instrument_type), calibrations)
+
+
+def _choice(data: FlightData) -> Choice:
+    """Which calibrations count for the data, by choice of the PI."""
+    choice: Choice = data.provenance["calibration_choice"]
+    return choice
 
 
 def _raw_file(session: Session, key: Key, data_root: Path) -> tuple[SourceFile, bytes]:

@@ -46,6 +46,10 @@ CREATE TABLE IF NOT EXISTS release_decision (
     data_digest CHAR(64) NULL COMMENT 'data it is about, as the report says; none: of a withdrawal',
     variables VARCHAR(1000) NULL
     COMMENT 'variables of the instrument that are released, with commas; none: all of them, or no release',
+    quality VARCHAR(64) NULL
+    COMMENT 'file of include/config/iagos/quality that the file is judged with from now on; none: as before',
+    calibrations VARCHAR(8) NULL
+    COMMENT 'calibrations that count for the file from now on: pre, post, both, default; none: as before',
     step_id BIGINT UNSIGNED NOT NULL COMMENT 'step of the history after which it was taken',
     agrees_with INT UNSIGNED NULL COMMENT 'decision of the first of two people; none: it needed no other',
     complete BOOLEAN NOT NULL COMMENT 'whether it took effect; FALSE: it waits for a second person',
@@ -62,6 +66,9 @@ CREATE TABLE IF NOT EXISTS release_decision (
     CONSTRAINT release_decision_agrees FOREIGN KEY (agrees_with) REFERENCES release_decision (decision_id),
     CONSTRAINT release_decision_action_is_known
     CHECK (action IN ('release', 'rerun', 'edit_flags', 'reject', 'defer', 'withdraw')),
+    CONSTRAINT release_decision_choice_is_known CHECK (calibrations IN ('default', 'pre', 'post', 'both')),
+    CONSTRAINT release_decision_rerun_has_choices
+    CHECK (action = 'rerun' OR (quality IS NULL AND calibrations IS NULL)),
     CONSTRAINT release_decision_has_a_reason CHECK (action = 'release' OR TRIM(comment) != ''),
     CONSTRAINT release_decision_has_a_report
     CHECK (action = 'withdraw' OR (report_id IS NOT NULL AND data_digest IS NOT NULL))

@@ -1,7 +1,7 @@
 -- A decision, after the file's last step. Parameters: as the columns; level_name, act, role_name, now, remark
 INSERT INTO release_decision (
     flight_id, instrument_type, revision, level, action, person, role, at_utc, comment, report_id, data_digest,
-    variables, step_id, agrees_with, complete, run_id
+    variables, quality, calibrations, step_id, agrees_with, complete, run_id
 )
 SELECT
     %(flight_id)s,
@@ -16,6 +16,8 @@ SELECT
     %(report_id)s,
     %(data_digest)s,
     %(variables)s,
+    %(quality)s,
+    %(calibrations)s,
     MAX(step_id),
     %(agrees_with)s,
     %(is_complete)s,

@@ -10,6 +10,8 @@ SELECT
     d.comment,
     d.data_digest,
     d.variables,
+    d.quality,
+    d.calibrations,
     d.agrees_with,
     d.complete,
     d.step_id = (

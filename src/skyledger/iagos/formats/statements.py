@@ -9,15 +9,28 @@ import numpy as np
 from skyledger.iagos.flight import FlightData, FloatArray
 from skyledger.iagos.formats.makers import makers
 from skyledger.iagos.instruments import load_instrument
+from skyledger.iagos.metadata.calibrations import CHOICES
 from skyledger.iagos.names import Level
 
 VOCABULARY = "CF Standard Name Table v93"
+_PI = "principal investigator"
 _MEANING = {
     Level.L0: "Level 0: physical units, automatic checks",
     Level.NRT: "near real time: automatic checks only, not validated by a person",
-    Level.L1: "Level 1: validated by the principal investigator",
-    Level.L2: "Level 2: calibrated before and after the deployment, validated by the principal investigator",
+    Level.L1: f"Level 1: validated by the {_PI}",
+    Level.L2: f"Level 2: calibrated before and after the deployment, validated by the {_PI}",
 }
+
+
+def _meaning(data: FlightData) -> str:
+    """What the level says; by choice of the PI it may be calibrated otherwise than levels are."""
+    if data.level is Level.L2 and _chosen(data):
+        return f"Level 2: calibrated {CHOICES[data.provenance['calibration_choice']]}, validated by the {_PI}"
+    return _MEANING.get(data.level, str(data.level))
+
+
+def _chosen(data: FlightData) -> bool:
+    return bool(data.provenance.get("calibration_choice", "default") != "default")
 
 
 def global_attributes(data: FlightData, created: datetime, software: str) -> dict[str, Any]:
@@ -35,7 +48,7 @@ def global_attributes(data: FlightData, created: datetime, software: str) -> dic
         "title": f"{who.project} flight {key.flight_id}, {key.instrument_type}, {level}",
         "summary": (
             f"Observations of {instrument} along one flight from {data.departure.airport} to {data.arrival.airport}. "
-            f"{_MEANING.get(data.level, level)}. Each value has a validity flag; values of the instrument have an "
+            f"{_meaning(data)}. Each value has a validity flag; values of the instrument have an "
             "uncertainty and a process flag as well."
         ),
         "keywords": who.keywords,
@@ -151,6 +164,7 @@ def lineage(data: FlightData) -> dict[str, str]:
     found = {
         "input_file": source.get("name"),
         "input_sha256": source.get("sha256"),
+        "calibrations_chosen": CHOICES[said["calibration_choice"]] if _chosen(data) else None,
         "calibration_ids": ", ".join(map(str, said.get("calibration_ids", ()))),
         "qc_config_version": f"{quality['name']} {quality['version']}" if quality else None,
         "uncertainty_method": said.get("uncertainty"),

@@ -15,8 +15,10 @@ from skyledger.iagos import states
 from skyledger.iagos.assess.by_hand import set_flags
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import Key
+from skyledger.iagos.metadata.calibrations import Choice
 from skyledger.iagos.metadata.people import Role, has_role
 from skyledger.iagos.names import Level
+from skyledger.iagos.release.choices import check_calibrations, check_quality, in_words
 from skyledger.iagos.release.errors import (
     CommentMissing,
     Conflict,
@@ -28,7 +30,7 @@ from skyledger.iagos.release.recorded import ACTIONS, Recorded, decisions
 from skyledger.iagos.release.reports import StoredReport, mixed_configurations, newest_report
 from skyledger.iagos.release.rules import release_rules
 from skyledger.iagos.release.sql import naive_now, statement
-from skyledger.iagos.release.versions import Product, add_product, products, versions_of
+from skyledger.iagos.release.versions import Product, add_product, products, unwritten, versions_of
 from skyledger.iagos.states import FlightState, State
 from skyledger.iagos.variables import variables
 from skyledger.warehouse import Session, Warehouse
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _ROLES: dict[str, tuple[Role, ...]] = {"withdraw": ("PI", "manager")}  # any other action: the PI
 _AWAITING = {Level.L1: State.AWAITING_L1, Level.L2: State.AWAITING_L2}
+_JUDGED = {Level.L1: State.QC_RUNNING, Level.L2: State.L2_CANDIDATE}
 _RELEASED = {Level.L1: State.L1_RELEASED, Level.L2: State.L2_RELEASED}
 # After a release: where a PI may take a level up again
 _SETTLED = {Level.L1: State.AWAITING_CAL, Level.L2: State.L2_RELEASED}
@@ -73,7 +76,11 @@ class FlagEdit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person wants. `variables`: of the instrument, to be released; None: all of them."""
+    """What a person wants. `variables`: of the instrument, to be released; None: all of them.
+
+    `quality` (a file of include/config/iagos/quality) and `calibrations` are of rerun, and count for this flight file
+    from then on; None: what counted before.
+    """
 
     key: Key
     level: Level
@@ -83,6 +90,8 @@ class Decision:
     digest: str | None  # of the data, as the report says; a withdrawal needs none
     variables: tuple[str, ...] | None = None
     flags: tuple[FlagEdit, ...] = ()  # of edit_flags
+    quality: str | None = None
+    calibrations: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ def _decide(session: Session, wanted: Decision, run_id: str) -> Decided:
     if wanted.action == "withdraw":
         return _withdraw(session, wanted, found, role, run_id)
     report = _report(session, wanted)
+    _check_choices(session, wanted)
     if wanted.action == "release":
         return _release(session, wanted, report, role, run_id)
     _record(session, wanted, report, role, run_id)
@@ -176,7 +186,8 @@ def _decide(session: Session, wanted: Decision, run_id: str) -> Decided:
         set_flags(session, wanted.key, *flag, reason=comment, person=wanted.person)
     after = State.REJECTED if wanted.action == "reject" else State.REPROCESS
     _move(session, wanted, found.state, after, comment, run_id)
-    said = f"rejected: {comment}" if after is State.REJECTED else f"to be judged again: {comment}"
+    again = f"to be judged again{in_words(wanted.quality, wanted.calibrations)}"
+    said = f"{'rejected' if after is State.REJECTED else again}: {comment}"
     return Decided(wanted.key, wanted.level, wanted.action, said)
 
 
@@ -201,11 +212,12 @@ def _possible(session: Session, wanted: Decision, found: FlightState) -> bool:
         return True
     if wanted.action not in ("rerun", "edit_flags"):
         return False
+    if found.state is State.QC_FAILED:  # perhaps because of what was chosen
+        return states.history(session, wanted.key)[-1].before == _JUDGED[wanted.level]
     if found.state is State.REJECTED:
         return states.history(session, wanted.key)[-1].before == _AWAITING[wanted.level]
     # a release is taken up again when its files are there: they are made from what is about to change
-    unwritten = products(session, flight_id=wanted.key.flight_id, among=("pending",))
-    return found.state is _SETTLED[wanted.level] and not unwritten
+    return found.state is _SETTLED[wanted.level] and not unwritten(session, wanted.key)
 
 
 def _repeated(session: Session, wanted: Decision) -> Decided | None:
@@ -214,8 +226,10 @@ def _repeated(session: Session, wanted: Decision) -> Decided | None:
     if not taken:
         return None
     last = taken[-1]
-    said = (last.action, last.person, last.comment, last.digest, last.variables)
-    if said != (wanted.action, wanted.person, _comment(wanted), wanted.digest, _chosen(wanted)):
+    choices = last.quality, last.calibrations
+    said = (last.action, last.person, last.comment, last.digest, last.variables, *choices)
+    choices = wanted.quality, wanted.calibrations
+    if said != (wanted.action, wanted.person, _comment(wanted), wanted.digest, _chosen(wanted), *choices):
         return None
     released = last.action == "release" and last.complete
     return Decided(
@@ -319,6 +333,17 @@ def _check_variables(session: Session, wanted: Decision) -> None:
         )
 
 
+def _check_choices(session: Session, wanted: Decision) -> None:
+    if wanted.quality is None and wanted.calibrations is None:
+        return
+    if wanted.action != "rerun":
+        raise DecisionRefused(
+            f"{wanted.key} {wanted.level}: quality and calibrations are chosen with rerun, not with {wanted.action}"
+        )
+    check_quality(wanted.key, wanted.quality)
+    check_calibrations(session, wanted.key, wanted.calibrations)
+
+
 def _first_of_two(session: Session, wanted: Decision) -> Recorded | None:
     """The decision of who agreed first, to these data. Raises Conflict when that was to release other variables."""
     waiting = [
@@ -367,6 +392,8 @@ def _record(
             "report_id": report and report.report_id,
             "data_digest": report and report.data_digest,
             "variables": ",".join(chosen) if chosen else None,
+            "quality": wanted.quality,
+            "calibrations": wanted.calibrations,
             "agrees_with": agrees_with,
             "is_complete": complete,
             "run_id": run_id,

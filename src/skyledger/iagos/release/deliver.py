@@ -140,5 +140,5 @@ def _go_on(session: Session, key: Key, level: Level, run_id: str) -> None:
     if found is None or found.state is after:
         return
     failed = found.state is State.EXPORT_FAILED and states.history(session, key)[-1].before == before
-    if found.state is before or (failed and level is not Level.NRT):
+    if found.state is before or failed:
         states.move(session, key, after, before=found.state, reason=f"{level} delivered", run_id=run_id)

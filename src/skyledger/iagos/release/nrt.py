@@ -59,7 +59,8 @@ def export_nrt(
 ) -> Exported:
     """Write and deliver the NRT data of a flight that was judged; nothing when the gate is closed.
 
-    A delivery that fails is raised, after the flight says so (EXPORT_FAILED); another try delivers it all the same.
+    A delivery that fails is raised, after the flight says so (EXPORT_FAILED); another try that delivers it ends as any
+    other (NRT_EXPORTED).
     """
     with warehouse.session() as session, states.held(session, key.flight_id, key.instrument_type):
         why = session.commit(lambda: _begin(session, key, run_id))

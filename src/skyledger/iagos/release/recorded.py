@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 from skyledger.iagos.flight import Key
+from skyledger.iagos.metadata.calibrations import Choice
 from skyledger.iagos.names import Level
 from skyledger.iagos.release.sql import statement
 from skyledger.warehouse import Session
@@ -24,6 +25,8 @@ class Recorded(NamedTuple):
     comment: str
     digest: str | None
     variables: tuple[str, ...] | None
+    quality: str | None  # file of include/config/iagos/quality, chosen for the flight file
+    calibrations: Choice | None  # the same
     agrees_with: int | None
     complete: bool  # False: the first of two people
     current: bool  # nothing has happened to the file since
@@ -42,10 +45,13 @@ def decisions(session: Session, key: Key, level: Level | None = None) -> list[Re
             at.replace(tzinfo=UTC),
             comment,
             digest,
-            tuple(chosen.split(",")) if chosen else None,
+            tuple(variables.split(",")) if variables else None,
+            quality,
+            calibrations,
             agrees_with,
             bool(complete),
             bool(current),
         )
-        for number, found, action, person, role, at, comment, digest, chosen, agrees_with, complete, current in rows
+        for number, found, action, person, role, at, comment, digest, *rest in rows
+        for variables, quality, calibrations, agrees_with, complete, current in [rest]
     ]

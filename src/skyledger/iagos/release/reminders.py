@@ -64,7 +64,8 @@ def reminder(session: Session, now: datetime) -> Reminder:
     rules = release_rules()
     late = waiting(session, now)
     escalated = [one for one in late if now - one.since >= timedelta(days=rules.escalate_after_days)]
-    to_compute = plan_reprocess(session, calibration_ids=()).todo
+    plan = plan_reprocess(session)
+    to_compute = [*plan.level_1, *plan.todo]
     not_there = undelivered(session)
     lines = [
         *_of_people(
@@ -72,9 +73,13 @@ def reminder(session: Session, now: datetime) -> Reminder:
         ),
         *_of_people(session, escalated, "manager", rules.escalate_after_days, now),
     ]
-    if to_compute:
-        text = f"{_listed([key.flight_id for key in to_compute])}: start iagos_flights_reprocess"
-        lines.append(("Level 2 can be computed: the calibration has come", text))
+    for label, keys in (
+        ("Level 1 is to be computed again: its calibrations have changed", plan.level_1),
+        ("Level 2 can be computed: the calibration has come", plan.todo),
+    ):
+        if keys:
+            text = f"{_listed([key.flight_id for key in keys])}: start iagos_flights_reprocess"
+            lines.append((label, text))
     if not_there:
         text = f"{_listed([str(one) for one in not_there])}: run `skyledger iagos deliver`, or clear the failed task"
         lines.append(("Not with the data centre", text))
@@ -82,7 +87,8 @@ def reminder(session: Session, now: datetime) -> Reminder:
         f"{n} {what}"
         for n, what in (
             (len(late), "wait for a decision"),
-            (len(to_compute), "can become Level 2"),
+            (len(plan.level_1), "to be computed again for Level 1"),
+            (len(plan.todo), "can become Level 2"),
             (len(not_there), "not delivered"),
         )
         if n

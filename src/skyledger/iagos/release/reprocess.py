@@ -1,4 +1,7 @@
-"""Flights to be computed again after a calibration has come or changed: first counted, then made Level 2 candidates.
+"""Flights to be computed again after a calibration has come or changed: first counted, then computed for their PI.
+
+Those that are released as Level 1 become candidates for Level 2. But when the calibrations that Level 1 was made with
+are no longer those that count, it is made again first, and waits for its PI as a new version.
 
 A plan only reads. `queue_reprocess` takes up one flight after the other, each in its own transaction, so a run that is
 stopped leaves the rest as it was, and the next one goes on.
@@ -15,8 +18,10 @@ from skyledger.iagos.flight import Key
 from skyledger.iagos.metadata.calibrations import calibration_set
 from skyledger.iagos.metadata.impact import impact_of
 from skyledger.iagos.names import Level
+from skyledger.iagos.release.choices import chosen
 from skyledger.iagos.release.sql import statement
-from skyledger.iagos.release.versions import products
+from skyledger.iagos.release.versions import unwritten
+from skyledger.iagos.science.calibrate import used_ids
 from skyledger.iagos.states import FlightState, State, StateConflict
 from skyledger.warehouse import Session
 
@@ -24,6 +29,9 @@ log = logging.getLogger(__name__)
 
 # What can become a candidate for Level 2
 _FROM = (State.AWAITING_CAL, State.AWAITING_L2, State.L2_RELEASED, State.QC_FAILED)
+_BEGUN = (State.L2_CANDIDATE, State.REPROCESS)
+# ... and what can be judged again for Level 1
+_FROM_LEVEL_1 = (State.AWAITING_L1, State.AWAITING_CAL)
 
 
 @dataclass(slots=True)
@@ -36,10 +44,11 @@ class Plan:
     released_l1: int = 0
     released_l2: int = 0
     begun: list[Key] = field(default_factory=list)  # candidates already, of a run that stopped
-    todo: list[Key] = field(default_factory=list)
+    todo: list[Key] = field(default_factory=list)  # for Level 2
+    level_1: list[Key] = field(default_factory=list)  # made with other calibrations than those that count now
     no_post: list[Key] = field(default_factory=list)  # wait for the calibration after the deployment
     unchanged: list[Key] = field(default_factory=list)  # computed with these calibrations already
-    earlier: list[Key] = field(default_factory=list)  # Level 1 comes first
+    earlier: list[Key] = field(default_factory=list)  # Level 1 comes first, with these calibrations already
     not_here: int = 0  # flights whose files have not come
     cannot: list[str] = field(default_factory=list)  # flight and why
 
@@ -52,6 +61,7 @@ class Plan:
             else f"{self.flights} flights wait for a calibration"
         )
         parts = (
+            (len(self.level_1), "whose Level 1 is to be computed again first"),
             (len(self.todo), "to be computed again"),
             (len(self.begun), "left by a run that stopped"),
             (len(self.no_post), "without a calibration after the deployment yet"),
@@ -73,7 +83,7 @@ class Plan:
             "not_here": self.not_here,
             **{
                 name: len(getattr(self, name))
-                for name in ("begun", "todo", "no_post", "unchanged", "earlier", "cannot")
+                for name in ("begun", "level_1", "todo", "no_post", "unchanged", "earlier", "cannot")
             },
         }
 
@@ -106,27 +116,29 @@ def plan_reprocess(
         wanted = {(one.key.flight_id, one.key.instrument_type) for one in known}
     plan.flights = len(wanted)
     plan.not_here = len(wanted - {(one.key.flight_id, one.key.instrument_type) for one in known})
-    plan.begun = [one.key for one in states.states(session, among=(State.L2_CANDIDATE,))]
+    plan.begun = [one.key for one in states.states(session, among=_BEGUN)]
     for one in _deliveries(known):
         _sort_in(session, plan, one)
     return plan
 
 
 def queue_reprocess(session: Session, plan: Plan, *, at_most: int, actor: str, run_id: str) -> list[Key]:
-    """Make flights of a plan candidates for Level 2, one transaction each; those left by an earlier run come first.
+    """Let flights of a plan be computed again, one transaction each; those left by an earlier run come first.
 
-    What another run has moved or holds since the plan was made is left to the next plan.
+    They become candidates for Level 2, or are judged again for Level 1 (REPROCESS). What another run has moved or
+    holds since the plan was made is left to the next plan.
     """
     queued = plan.begun[:at_most]
     reason = f"computed again: {plan.because or 'the calibration after the deployment has come'}"
-    for key in plan.todo:
+    steps: list[tuple[Key, tuple[State, ...], State]]
+    steps = [(key, _FROM_LEVEL_1, State.REPROCESS) for key in plan.level_1]
+    steps += [(key, _FROM, State.L2_CANDIDATE) for key in plan.todo]
+    for key, before, after in steps:
         if len(queued) >= at_most:
             break
 
-        def step(key: Key = key) -> None:
-            states.move(
-                session, key, State.L2_CANDIDATE, before=_FROM, reason=reason, run_id=run_id, actor=actor
-            )
+        def step(key: Key = key, before: tuple[State, ...] = before, after: State = after) -> None:
+            states.move(session, key, after, before=before, reason=reason, run_id=run_id, actor=actor)
 
         try:
             with states.held(session, key.flight_id, key.instrument_type):
@@ -139,40 +151,50 @@ def queue_reprocess(session: Session, plan: Plan, *, at_most: int, actor: str, r
 
 
 def _deliveries(known: list[FlightState]) -> list[FlightState]:
-    """Of each flight the newest delivery that can be computed again, else its newest one."""
+    """Of each flight the newest delivery to be computed again, else its newest one; and what waits for Level 1."""
     newest: dict[tuple[str, str], FlightState] = {}
     for one in known:  # by flight and revision
         flight = (one.key.flight_id, one.key.instrument_type)
         if flight not in newest or one.state in _FROM or newest[flight].state not in _FROM:
             newest[flight] = one
-    return list(newest.values())
+    waiting = [one for one in known if one.state is State.AWAITING_L1]
+    return list(dict.fromkeys([*newest.values(), *waiting]))
 
 
 def _sort_in(session: Session, plan: Plan, one: FlightState) -> None:
     key = one.key
-    if one.state is State.L2_CANDIDATE:
-        return  # in `begun`
-    if one.state not in _FROM or (
+    if one.state in _BEGUN:
+        return
+    if one.state not in (*_FROM, *_FROM_LEVEL_1) or (
         one.state is State.QC_FAILED and states.history(session, key)[-1].before != State.L2_CANDIDATE
     ):
         plan.earlier.append(key)
         return
     try:
-        now = calibration_set(session, key.flight_id, key.instrument_type)
+        now = calibration_set(
+            session, key.flight_id, key.instrument_type, choice=chosen(session, key).calibration_choice
+        )
     except PermanentError as error:
         plan.cannot.append(f"{key}: {error}")
         return
-    if not now.has_post:
+    again = one.state in _FROM_LEVEL_1 and _differs(session, key, Level.L0, used_ids(now, final=False))
+    if one.state is State.AWAITING_L1 and not again:
+        plan.earlier.append(key)
+    elif not again and not now.has_post:
         plan.no_post.append(key)
-    elif one.state is not State.QC_FAILED and ",".join(map(str, now.ids)) == _computed_with(session, key):
+    elif (
+        not again
+        and one.state is not State.QC_FAILED
+        and not _differs(session, key, Level.L2, used_ids(now, final=True))
+    ):
         plan.unchanged.append(key)
-    elif any(one.key == key for one in products(session, flight_id=key.flight_id, among=("pending",))):
+    elif unwritten(session, key):
         plan.cannot.append(f"{key}: the files of its release are not written yet; run write_products first")
     else:
-        plan.todo.append(key)
+        (plan.level_1 if again else plan.todo).append(key)
 
 
-def _computed_with(session: Session, key: Key) -> str | None:
-    """Calibrations of the newest Level 2 candidate, by number, with commas; None: there is none."""
-    found = session.query(statement("computed_with"), {**key._asdict(), "level_name": str(Level.L2)})
-    return found[0][0] if found else None
+def _differs(session: Session, key: Key, level: Level, numbers: list[int]) -> bool:
+    """Whether unreleased series of a level are not there, or were made with other calibrations than these."""
+    found = session.query(statement("computed_with"), {**key._asdict(), "level_name": str(level)})
+    return not found or found[0][0] != ",".join(map(str, numbers))

@@ -71,6 +71,14 @@ def products(
     return [_product(row) for row in rows]
 
 
+def unwritten(session: Session, key: Key) -> bool:
+    """Whether files of a release of a delivery are still to be written: its data must not change before."""
+    found = products(
+        session, flight_id=key.flight_id, instrument_type=key.instrument_type, among=("pending",)
+    )
+    return any(one.key == key and one.decision_id is not None for one in found)
+
+
 def versions_of(session: Session, key: Key, level: Level) -> list[Product]:
     """Versions of a flight at a level, of all deliveries, oldest first."""
     return products(session, flight_id=key.flight_id, instrument_type=key.instrument_type, level=level)
@@ -141,15 +149,19 @@ def released_before(
 ) -> FlightData | None:
     """What to compare data of a level with: the version before, else the Level 1 that a first Level 2 follows.
 
-    `than`: earlier than this version. None when nothing was released before.
+    Of any delivery, and not withdrawn. `than`: earlier than this version. None when nothing was released before.
     """
-    candidates = versions_of(session, key, level)
-    found = [one for one in candidates if one.state != "pending" and (than is None or one.version < than)]
+    found = [one for one in _written(session, key, level) if than is None or one.version < than]
     if not found and level is Level.L2:
-        found = [one for one in versions_of(session, key, Level.L1) if one.state != "pending"]
+        found = _written(session, key, Level.L1)
     if not found:
         return None
     return series.load(session, data_root, found[-1].key, found[-1].level, found[-1].version)
+
+
+def _written(session: Session, key: Key, level: Level) -> list[Product]:
+    """Versions that are there to be read, oldest first."""
+    return [one for one in versions_of(session, key, level) if one.state not in ("pending", "withdrawn")]
 
 
 def _made_with(

@@ -16,7 +16,9 @@ from skyledger.iagos.assess import Assessment, VariableAssessment
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import FlightData
 from skyledger.iagos.instruments import load_instrument
+from skyledger.iagos.metadata.calibrations import CHOICES, Choice
 from skyledger.iagos.names import Level
+from skyledger.iagos.release.recorded import Recorded
 from skyledger.iagos.release.rules import ReleaseRules
 from skyledger.iagos.report.context import ReportContext
 from skyledger.iagos.report.view import BoolArray, of_instrument
@@ -24,6 +26,7 @@ from skyledger.iagos.variables import variables
 from skyledger.quality.groups import tests_of
 
 PLANNED = ("phase_window", "mode")  # tests that object where the instrument is not to measure
+_USUAL: dict[Level, Choice] = {Level.L1: "pre", Level.L2: "both"}  # calibrations that count by default
 _OUTSIDE = timedelta(hours=1)  # so far before departure or after arrival data belong to another flight
 _UNSEEN = timedelta(minutes=30)  # of a flight without data: told
 
@@ -112,6 +115,7 @@ def warn(assessment: Assessment, context: ReportContext) -> list[Warned]:
     """Everything worth a look, critical first."""
     found = [
         *_of_calibrations(context),
+        *_of_choices(assessment, context),
         *_of_times(assessment.data, context),
         *_of_aircraft(assessment, context.rules),
         *_of_file(assessment.data, context),
@@ -133,6 +137,32 @@ def _of_calibrations(context: ReportContext) -> Iterator[Warned]:
             yield Warned(True, f"{component} {part.serial}", "no calibration after the deployment")
     for text in context.calibrations.warnings:
         yield Warned(False, "calibration", text)
+
+
+def _of_choices(assessment: Assessment, context: ReportContext) -> Iterator[Warned]:
+    """What the PI chose and is not so for other flights."""
+    chosen, used = context.chosen, calibrations_used(context)
+    if chosen.calibrations and used != _USUAL[context.level]:
+        yield Warned(False, "calibration", f"{CHOICES[used]} counts, as {_by(chosen.calibrations)}")
+    usual = load_instrument(context.key.instrument_type).quality
+    if chosen.quality and chosen.quality_file != usual:
+        config = assessment.config
+        yield Warned(
+            False,
+            "tests",
+            f"{config.name} version {config.version} ({chosen.quality_file}) in place of {usual}, as"
+            f" {_by(chosen.quality)}",
+        )
+
+
+def _by(decision: Recorded) -> str:
+    return f"{decision.person} chose on {decision.at:%Y-%m-%d}: {decision.comment}"
+
+
+def calibrations_used(context: ReportContext) -> Choice:
+    """Which calibrations count for the data of the report."""
+    choice = context.calibrations.choice
+    return _USUAL[context.level] if choice == "default" else choice
 
 
 def _of_times(data: FlightData, context: ReportContext) -> Iterator[Warned]:

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 from skyledger.iagos.flight import FlightData
-from skyledger.iagos.report.advice import Advice, Suggestion
+from skyledger.iagos.instruments import load_instrument, quality_files
+from skyledger.iagos.metadata.calibrations import CHOICES, Choice
+from skyledger.iagos.report.advice import Advice, Suggestion, calibrations_used
 from skyledger.iagos.report.context import ReportContext
 from skyledger.iagos.report.times import iso_of
 from skyledger.iagos.report.view import of_instrument
@@ -36,6 +38,7 @@ def commands(
     change = [
         ("Set flags over an interval", {"action": "edit_flags", **interval, "comment": _COMMENT}),
         ("Run the checks again", {"action": "rerun", "comment": _COMMENT}),
+        *_choices(context),
     ]
     reject = [("Reject the flight", {"action": "reject", "comment": _COMMENT})]
     later = [("Decide later", {"action": "defer", "comment": _COMMENT})]
@@ -66,6 +69,23 @@ def commands(
         "dag": RELEASE_DAG,
         "form": json.dumps(form),
     }
+
+
+def _choices(context: ReportContext) -> list[tuple[str, dict[str, str]]]:
+    """What else the flight could be computed and judged with."""
+    used, found = calibrations_used(context), []
+    others: tuple[Choice, ...] = ("pre", "post", "both")
+    for choice in others:
+        if choice != used and not context.calibrations.lacking(choice):
+            title = f"Compute with the calibration {CHOICES[choice]}"
+            found.append((title, {"action": "rerun", "calibrations": choice, "comment": _COMMENT}))
+    usual = load_instrument(context.key.instrument_type).quality
+    for name in quality_files():
+        if name != (context.chosen.quality_file or usual):
+            found.append(
+                (f"Judge with the tests of {name}", {"action": "rerun", "quality": name, "comment": _COMMENT})
+            )
+    return found
 
 
 def _command(flight_id: str, given: dict[str, str], digest: str) -> str:

@@ -9,10 +9,12 @@ from skyledger.iagos.assess import Assessment
 from skyledger.iagos.assess.encounters import Encounter
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import FlightData, Stop
-from skyledger.iagos.metadata.calibrations import CalibrationPair
+from skyledger.iagos.metadata.calibrations import CHOICES, CalibrationPair
+from skyledger.iagos.release.recorded import Recorded
 from skyledger.iagos.report.advice import (
     Advice,
     advise,
+    calibrations_used,
     not_measuring,
     planned_tests,
     suggest,
@@ -55,6 +57,7 @@ def describe(assessment: Assessment, context: ReportContext, comparison: Compari
             "digest": assessment.config_digest,
             "input_digest": assessment.input_digest,
             "result_digest": assessment.digest,
+            "chosen": _choice(context.chosen.quality),
         },
         "variables": {name: _variable(assessment, name, advices[name]) for name in data.series},
         "agreement": [_agreement(data, pair) for pair in pairs(data, assessment.config)],
@@ -209,10 +212,19 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
 def _calibrations(context: ReportContext, data: FlightData) -> dict[str, Any]:
     """As the instrument database has them, with the place of the flight between the two."""
     said = context.calibrations.as_dict()
+    said["used"] = CHOICES[calibrations_used(context)]
+    said["chosen"] = _choice(context.chosen.calibrations)
     middle_s = float(data.time_s[0] + data.time_s[-1]) / 2
     for name, part in context.calibrations.parts.items():
         said["parts"][name]["weight_of_post"] = _weight(part.pair, middle_s)
     return said
+
+
+def _choice(decision: Recorded | None) -> dict[str, str] | None:
+    """Who chose something for the flight file, when and why."""
+    if decision is None:
+        return None
+    return {"person": decision.person, "at": iso(decision.at), "comment": decision.comment}
 
 
 def _weight(pair: CalibrationPair, middle_s: float) -> float | None:

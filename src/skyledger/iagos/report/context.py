@@ -9,6 +9,7 @@ from skyledger.iagos.flight import FlightData, Key
 from skyledger.iagos.metadata.calibrations import CalibrationSet
 from skyledger.iagos.metadata.flights import Flight
 from skyledger.iagos.names import Level
+from skyledger.iagos.release.choices import Chosen
 from skyledger.iagos.release.rules import ReleaseRules
 from skyledger.iagos.states import State
 
@@ -41,4 +42,5 @@ class ReportContext:
         None  # version to compare with: the last released one, or an earlier delivery
     )
     encounters: Sequence[Encounter] = ()  # with other aircraft at the airports
+    chosen: Chosen = field(default_factory=Chosen)  # by the PI, for this flight file
     links: Mapping[str, str] = field(default_factory=dict)  # text to address: where to decide, where to look

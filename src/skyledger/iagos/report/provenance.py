@@ -3,7 +3,9 @@
 from typing import Any
 
 from skyledger.iagos.assess import Assessment
+from skyledger.iagos.metadata.calibrations import CHOICES, Choice
 from skyledger.iagos.names import Level
+from skyledger.iagos.release.recorded import Recorded
 from skyledger.iagos.report.context import ReportContext
 from skyledger.iagos.report.times import iso
 
@@ -30,17 +32,23 @@ def chain(assessment: Assessment, context: ReportContext, digest: str) -> list[d
     made = data.provenance.get("steps") or [{"level": str(data.level), "software": context.software}]
     for step, following in zip(made, [*made[1:], {}], strict=True):
         final = step["level"] == Level.L2
+        last = step is made[-1]
+        choice: Choice = data.provenance.get("calibration_choice", "default") if last else "default"
+        which: Choice = "pre" if choice == "default" else choice
         steps.append(
             {
                 "entity": f"{flight}-{step['level']}",
                 "title": f"Level {step['level'].removeprefix('L')}{' candidate' if final else ''}",
                 "what": "final calibration"
-                if final
-                else "physical units with the calibration before the deployment",
+                if final and choice == "default"
+                else f"physical units with the calibration {CHOICES[which].removesuffix(' only')}",
                 "digest": following.get("from", ""),
                 "activity": "calibration" if final else "formatting and calibration",
                 "agent": step["software"],
-                "with": [f"calibration {number}" for number in calibrations] if step is made[-1] else [],
+                "with": [f"calibration {number}" for number in calibrations]
+                + _chosen(context.chosen.calibrations)
+                if step is made[-1]
+                else [],
             }
         )
     people = sorted({one.person for one in assessment.manual.flags})
@@ -52,7 +60,11 @@ def chain(assessment: Assessment, context: ReportContext, digest: str) -> list[d
             "digest": digest,
             "activity": "quality control",
             "agent": context.software,
-            "with": [configuration, *(f"flags set by {person}" for person in people)],
+            "with": [
+                configuration,
+                *_chosen(context.chosen.quality),
+                *(f"flags set by {person}" for person in people),
+            ],
         }
     )
     steps.append(
@@ -67,6 +79,10 @@ def chain(assessment: Assessment, context: ReportContext, digest: str) -> list[d
         }
     )
     return steps
+
+
+def _chosen(decision: Recorded | None) -> list[str]:
+    return [f"choice of {decision.person}, decision {decision.decision_id}"] if decision else []
 
 
 def prov(steps: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from skyledger.errors import PermanentError
 from skyledger.iagos.flight import FloatArray
-from skyledger.iagos.metadata.calibrations import CalibrationPair, CalibrationRecord
+from skyledger.iagos.metadata.calibrations import CalibrationPair, CalibrationRecord, CalibrationSet, Choice
 
 
 class Calibrated(NamedTuple):
@@ -30,28 +30,48 @@ def response(record: CalibrationRecord, raw: FloatArray) -> FloatArray:
     return np.interp(raw, x, y, left=np.nan, right=np.nan)
 
 
-def used(pair: CalibrationPair, *, final: bool) -> tuple[CalibrationRecord, ...]:
-    """Which calibrations count: both for final data, else the first there is."""
-    known = tuple(one for one in (pair.pre, pair.post) if one)
-    return known if final else known[:1]
+def used(pair: CalibrationPair, *, final: bool, choice: Choice = "default") -> tuple[CalibrationRecord, ...]:
+    """Which calibrations count: the chosen ones; by default both for final data, else the one before the deployment.
+
+    Where that is none, the first there is.
+    """
+    if choice == "default":
+        choice = "both" if final else "pre"
+    wanted = {"pre": (pair.pre,), "post": (pair.post,)}.get(choice, (pair.pre, pair.post))
+    found = tuple(one for one in wanted if one)
+    return found or tuple(one for one in (pair.pre, pair.post) if one)[:1]
 
 
-def apply(raw: FloatArray, time_s: FloatArray, pair: CalibrationPair, *, final: bool) -> Calibrated:
+def used_ids(calibrations: CalibrationSet, *, final: bool) -> list[int]:
+    """Numbers of the calibrations that count, ascending."""
+    pairs = [part.pair for part in calibrations.parts.values()]
+    return sorted({one.id for pair in pairs for one in used(pair, final=final, choice=calibrations.choice)})
+
+
+def apply(
+    raw: FloatArray, time_s: FloatArray, pair: CalibrationPair, *, final: bool, choice: Choice = "default"
+) -> Calibrated:
     """Physical values of raw ones, (n,); `time_s` in Unix seconds UTC.
 
-    final: with both calibrations, else with the one before the deployment; whatever is taken for want of a better one
-    makes the values limited. Parameters are linear in time between the two dates and constant outside them. All
-    functions are linear in their parameters, so it is their results that are weighted: tables may differ in nodes.
+    With the calibrations that `used` names; whatever is taken for want of a better one makes the values limited.
+    Parameters are linear in time between the two dates and constant outside them. All functions are linear in their
+    parameters, so it is their results that are weighted: tables may differ in nodes.
     Raises PermanentError when there is no calibration at all.
     """
-    records = used(pair, final=final)
+    records = used(pair, final=final, choice=choice)
     if not records:
         raise PermanentError("no calibration is known; import one, then run the flight again")
     values = response(records[0], raw)
     if len(records) == 1:
-        limited = "not calibrated after the deployment" if final else ""
-        if pair.pre is None:
+        limited = ""
+        if records[0] is pair.post:
             limited = "calibrated after the deployment only"
+        elif final or choice in ("post", "both"):
+            limited = (
+                "calibrated before the deployment only"
+                if pair.post
+                else "not calibrated after the deployment"
+            )
         return Calibrated(values, np.zeros(len(raw)), limited)
     difference = response(records[1], raw) - values
     return Calibrated(values + weight(time_s, *records) * difference, np.abs(difference) / 2.0, "")

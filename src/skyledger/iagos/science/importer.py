@@ -1,6 +1,6 @@
-"""From raw rows to Level 0, and from Level 0 to a candidate for Level 2.
+"""From raw rows to Level 0, and from Level 0 to itself with other calibrations, or to a candidate for Level 2.
 
-Level 0 keeps what the instrument said as channels, so Level 2 is made from it with other calibrations and no raw file.
+Level 0 keeps what the instrument said as channels, so both are made from it without the raw file.
 Equal input gives equal data and an equal digest: no clock is asked.
 """
 
@@ -20,7 +20,7 @@ from skyledger.iagos.metadata.calibrations import CalibrationSet
 from skyledger.iagos.metadata.flights import Flight
 from skyledger.iagos.names import Level
 from skyledger.iagos.science import formulas
-from skyledger.iagos.science.calibrate import Calibrated, apply, used
+from skyledger.iagos.science.calibrate import Calibrated, apply, used, used_ids
 from skyledger.iagos.science.synchronise import Grid
 from skyledger.iagos.variables import variables
 from skyledger.meteorology import potential_temperature_k, pressure_altitude_m
@@ -96,24 +96,42 @@ def make_l0(
     return replace(data, provenance=read | _told(data, instrument, calibrations, limited))
 
 
+def renew_l0(l0: FlightData, instrument: Instrument, calibrations: CalibrationSet) -> FlightData:
+    """Level 0 computed anew from its own channels: the same data with the same calibrations.
+
+    Raises PermanentError when it was made with another unit, or a calibration is not known.
+    """
+    data, limited = _computed(l0, Level.L0, instrument, calibrations)
+    steps = [{**step, "software": SOFTWARE} for step in l0.provenance["steps"]]
+    told = _told(data, instrument, calibrations, limited) | {"steps": steps}
+    return replace(data, provenance={**l0.provenance, **told})
+
+
 def make_l2(l0: FlightData, instrument: Instrument, calibrations: CalibrationSet) -> FlightData:
     """A candidate for Level 2: the channels of Level 0 with the calibrations before and after the deployment.
 
     Raises PermanentError when Level 0 was made with another unit, or a calibration is not known.
     """
+    data, limited = _computed(l0, Level.L2, instrument, calibrations)
+    step = {"level": str(Level.L2), "software": SOFTWARE, "from": l0.digest()}
+    told = _told(data, instrument, calibrations, limited) | {"steps": [*l0.provenance["steps"], step]}
+    return replace(data, provenance={**l0.provenance, **told})
+
+
+def _computed(
+    l0: FlightData, level: Level, instrument: Instrument, calibrations: CalibrationSet
+) -> tuple[FlightData, dict[str, str]]:
+    """A level from the channels of Level 0; and which variables are limited, and why."""
     unit = l0.provenance.get("unit")
     if unit != calibrations.unit_serial:
         raise PermanentError(
             f"{l0.key}: Level 0 is of unit {unit}, the calibrations are of {calibrations.unit_serial};"
             " correct the deployment"
         )
-    pressure = l0.series["air_press_AC"].value
-    made, limited = _instrument(l0.time_s, l0.channels, pressure, instrument, calibrations, final=True)
+    pressure, final = l0.series["air_press_AC"].value, level is Level.L2
+    made, limited = _instrument(l0.time_s, l0.channels, pressure, instrument, calibrations, final=final)
     series = {name: made.get(name) or Series.unchecked(one.value) for name, one in l0.series.items()}
-    data = replace(l0, level=Level.L2, series=series)
-    step = {"level": str(Level.L2), "software": SOFTWARE, "from": l0.digest()}
-    told = _told(data, instrument, calibrations, limited) | {"steps": [*l0.provenance["steps"], step]}
-    return replace(data, provenance={**l0.provenance, **told})
+    return replace(l0, level=level, series=series), limited
 
 
 def humidity_offset(data: FlightData) -> dict[str, Any]:
@@ -199,7 +217,7 @@ def _calibrated(
         missing = np.full(len(raw), np.nan)
         return Calibrated(missing, missing, f"unit {calibrations.unit_serial} has no {measured.component}")
     try:
-        return apply(raw, time_s, part.pair, final=final)
+        return apply(raw, time_s, part.pair, final=final, choice=calibrations.choice)
     except PermanentError as error:
         raise PermanentError(f"{name}: {measured.component} {part.serial}: {error}") from error
 
@@ -213,14 +231,17 @@ def _told(
     data: FlightData, instrument: Instrument, calibrations: CalibrationSet, limited: Mapping[str, str]
 ) -> dict[str, Any]:
     """What provenance says of a step. When it ran is not told: it would make equal data unequal."""
+    final = data.level is Level.L2
     records = {
-        kind: used(part.pair, final=data.level is Level.L2) for kind, part in calibrations.parts.items()
+        kind: used(part.pair, final=final, choice=calibrations.choice)
+        for kind, part in calibrations.parts.items()
     }
     return {
         "software": SOFTWARE,
         "deployment": calibrations.deployment,
         "calibrations": {kind: [one.as_dict() for one in several] for kind, several in records.items()},
-        "calibration_ids": sorted({one.id for several in records.values() for one in several}),
+        "calibration_ids": used_ids(calibrations, final=final),
+        "calibration_choice": calibrations.choice,
         "limited": dict(limited),
         "uncertainty": f"{instrument.combine} of an absolute part, a relative part and half the drift of calibration",
         "humidity_offset": humidity_offset(data),
