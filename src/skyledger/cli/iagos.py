@@ -197,9 +197,8 @@ def iagos_requeue(
         with held(session, flight_id, instrument_type):
             for key in keys:
                 requeue(session, key, actor=person, reason=reason, run_id="cli")
-                out.print(
-                    f"{key}: QUEUED; `skyledger iagos transfer` brings it now, or the next run of its job"
-                )
+                said = "QUEUED; `skyledger iagos transfer` brings it now, or the next run of its job"
+                out.print(f"{key}: {said}", highlight=False, soft_wrap=True)
 
 
 def _check_known(session: "Session", flights: list[str] | None) -> None:

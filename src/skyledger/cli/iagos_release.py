@@ -112,8 +112,9 @@ def iagos_decide(
             except SkyledgerError as error:
                 failed.append(f"{decided.key} {about}: {error}")
     if failed:
+        again = f"skyledger iagos deliver FLIGHT --level {level}"
         err.print(
-            "The decisions are recorded. What was not delivered: `skyledger iagos deliver FLIGHT`, later."
+            f"The decisions are recorded. For what was not delivered: `{again}`, later.", soft_wrap=True
         )
     if refused:
         failed.append(f"{refused} of {len(wanted)} decisions were refused, for the reasons above")
