@@ -54,6 +54,31 @@ def test_final_data_without_a_calibration_after_are_limited():
     assert found.limited == "not calibrated after the deployment"
 
 
+@pytest.mark.parametrize(
+    ("choice", "final", "value", "limited"),
+    [
+        ("pre", False, 53.4140, ""),
+        ("pre", True, 53.4140, "calibrated before the deployment only"),
+        ("post", False, 53.5328, "calibrated after the deployment only"),
+        ("post", True, 53.5328, "calibrated after the deployment only"),
+        ("both", False, 53.4734, ""),
+        ("both", True, 53.4734, ""),
+    ],
+)
+def test_a_person_may_choose_which_calibrations_count(choice, final, value, limited):
+    found = apply(RAW, FLIGHT_S, CalibrationPair(PRE, POST), final=final, choice=choice)
+    assert found.value == pytest.approx(value, rel=EXACT)
+    assert found.limited == limited
+    assert (found.drift > 0) == (choice == "both")
+
+
+@pytest.mark.parametrize("choice", ["post", "both"])
+def test_what_was_chosen_and_is_gone_makes_values_limited(choice):
+    found = apply(RAW, FLIGHT_S, CalibrationPair(PRE, None), final=False, choice=choice)
+    assert found.value == pytest.approx(53.4140, rel=EXACT)
+    assert found.limited == "not calibrated after the deployment"
+
+
 def test_time_outside_of_both_calibrations_is_not_extrapolated():
     time_s = np.array(
         [PRE_AT.timestamp() - 1e7, PRE_AT.timestamp(), POST_AT.timestamp(), POST_AT.timestamp() + 1e7]
