@@ -274,7 +274,7 @@ def deliver_products(flight: str, context: Any) -> dict[str, Any]:
     return pushed.as_dict()
 
 
-# iagos_flights_reprocess, iagos_decisions_remind
+# iagos_flights_reprocess, iagos_decisions_remind, iagos_series_verify
 
 
 def flights_to_recompute(context: Any) -> list[str]:
@@ -317,6 +317,20 @@ def remind(context: Any) -> dict[str, Any]:
     if not send_everywhere(Message(told.subject, told.lines)):
         raise PermanentError("nobody was reached: see the log for what is wrong with each channel")
     return told.as_dict()
+
+
+def verify_series(context: Any) -> dict[str, Any]:
+    """Derive the sample of the night again. Raises when anything comes out otherwise."""
+    from skyledger.config import DATA_ROOT
+    from skyledger.iagos.verify import verify
+
+    night = context["dag_run"].run_after.date()
+    found = verify(_warehouse(), data_root=DATA_ROOT, night=night, progress=log.error)
+    for told in (*found.by_software, *found.left_out):
+        log.warning("%s", told)
+    log.info("%s", found.told())
+    found.raise_for_differences()
+    return found.as_dict()
 
 
 def _warehouse() -> "Warehouse":

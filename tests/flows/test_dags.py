@@ -29,6 +29,7 @@ DAGS = {
     "iagos_flights_release": 1000,
     "iagos_flights_reprocess": 1,
     "iagos_decisions_remind": 1,
+    "iagos_series_verify": 1,
 }
 # Each costs a second or more, at every parse and at every task start
 HEAVY = (

@@ -172,19 +172,25 @@ class Network:
             self.process(key)
 
     def recompute(self) -> None:
-        """Everything there is to do for Level 2, up to the question."""
+        """Everything there is to do after calibrations have come, up to the question."""
         with self.warehouse.session() as session:
             plan = plan_reprocess(session)
             todo = queue_reprocess(session, plan, at_most=10, actor="automatic", run_id="r")
         for key in todo:
             check_flight(self.warehouse, key, data_root=self.data_root, run_id="r")
+            let_wait(self.warehouse, key, run_id="r")
 
-    def release(self, key: Key, level: Level = Level.L1) -> None:
-        """The PI releases what waits; it is written and delivered."""
+    def decide(self, key: Key, action: str, level: Level = Level.L1, **options: Any) -> None:
+        """The PI decides about what the newest report says."""
         with self.warehouse.session() as session:
             report = newest_report(session, key, level)
             assert report
-            decide(session, Decision(key, level, "release", PI, None, report.data_digest), "r")
+            comment = options.pop("comment", None)
+            decide(session, Decision(key, level, action, PI, comment, report.data_digest, **options), "r")
+
+    def release(self, key: Key, level: Level = Level.L1) -> None:
+        """The PI releases what waits; it is written and delivered."""
+        self.decide(key, "release", level)
         make_products(self.warehouse, key, level, data_root=self.data_root, run_id="r")
         push_products(self.warehouse, self.client, key, level, data_root=self.data_root, run_id="r")
 

@@ -124,6 +124,24 @@ def iagos_process(
         raise PermanentError("\n".join(failed))
 
 
+@iagos_app.command("verify")
+def iagos_verify(flights: FlightIds = None) -> None:
+    """Derive what is kept of flights again from their raw files and compare; default: the sample of today."""
+    from skyledger.iagos.verify import verify
+
+    with err.status("deriving again"):
+        found = verify(
+            warehouse("iagos"),
+            data_root=config.DATA_ROOT,
+            night=datetime.now(UTC).date(),
+            flights=flights or (),
+        )
+    for told in (*found.by_software, *found.left_out):
+        err.print(told, highlight=False)
+    out.print(found.told(), highlight=False)
+    found.raise_for_differences()
+
+
 @iagos_app.command("flights")
 def iagos_flights(
     flights: FlightIds = None,

@@ -27,7 +27,7 @@ from skyledger.iagos.assess.runs import kept_config
 from skyledger.iagos.flight import FlightData, Key
 from skyledger.iagos.formats import raw
 from skyledger.iagos.instruments import load_instrument
-from skyledger.iagos.metadata.calibrations import Choice, calibration_set
+from skyledger.iagos.metadata.calibrations import CalibrationSet, Choice, calibration_set
 from skyledger.iagos.metadata.flights import flight
 from skyledger.iagos.names import Level, Version
 from skyledger.iagos.release.products import as_released, files_of, intact
@@ -236,13 +236,12 @@ class _Again:
 
     def _level_0(self, as_of: datetime | None, choice: Choice) -> FlightData:
         if (as_of, choice) not in self.l0s:
-            key = self.key
             self.l0s[as_of, choice] = make_l0(
                 raw.read(self.content, self.file.name),
-                load_instrument(key.instrument_type),
-                calibration_set(self.session, key.flight_id, key.instrument_type, as_of, choice),
-                flight(self.session, key.flight_id),
-                key,
+                load_instrument(self.key.instrument_type),
+                self._calibrations(as_of, choice),
+                flight(self.session, self.key.flight_id),
+                self.key,
                 source={"name": self.file.name, "sha256": self.file.sha256 or ""},
             )
         return self.l0s[as_of, choice]
@@ -252,17 +251,17 @@ class _Again:
         origin = next(step["from"] for step in data.provenance["steps"] if step["level"] == str(Level.L2))
         known = [self._level_0(as_of, choice) for as_of in self.as_ofs for choice in self.choices]
         base = next((l0 for l0 in known if l0.digest() == origin), known[0])
-        key = self.key
-        calibrations = calibration_set(
-            self.session, key.flight_id, key.instrument_type, one.as_of, _choice(data)
-        )
-        return make_l2(base, load_instrument(key.instrument_type), calibrations)
+        instrument = load_instrument(self.key.instrument_type)
+        return make_l2(base, instrument, self._calibrations(one.as_of, _choice(data)))
+
+    def _calibrations(self, as_of: datetime | None, choice: Choice) -> CalibrationSet:
+        return calibration_set(self.session, self.key.flight_id, self.key.instrument_type, as_of, choice)
 
 
 def _choice(data: FlightData) -> Choice:
-    """Which calibrations count for the data, by choice of the PI."""
-    choice: Choice = data.provenance["calibration_choice"]
-    return choice
+    """Which calibrations the PI had chosen."""
+    found: Choice = data.provenance.get("calibration_choice", "default")
+    return found
 
 
 def _raw_file(session: Session, key: Key, data_root: Path) -> tuple[SourceFile, bytes]:
