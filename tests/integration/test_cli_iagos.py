@@ -220,7 +220,9 @@ def test_new_calibrations_are_counted_then_computed_then_released(terminal, cent
     assert "1 without a calibration after the deployment yet" in terminal("iagos", "reprocess")
     post = str(write_post_calibrations(WORLD, tmp_path / "post", [first[-2:]]))
     by = ("--person", "operator1")
-    assert "new calibrations touch 1 flights" in terminal("iagos", "import", post, *by, "--write")
+    told = terminal("iagos", "import", post, *by, "--write")
+    assert "this touches 1 flights" in told
+    assert re.search(r"see `skyledger iagos reprocess( --calibration \d+)+`", told)
     before = query("SELECT * FROM flight_state ORDER BY flight_id")
     assert "1 flights wait for a calibration: 1 to be computed again" in terminal("iagos", "reprocess")
     (number,) = re.findall(r"^ *(\d+) +O3 analyser .*after", terminal("iagos", "calibrations"), re.MULTILINE)

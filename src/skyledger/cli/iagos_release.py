@@ -22,6 +22,7 @@ Moment = Annotated[
 ]
 LevelName = Annotated[Literal["L1", "L2"], typer.Option(help="level the decision is about")]
 PersonName = Annotated[str, typer.Option(help="login, as in table person")]
+CHANGED = {"calibration": "calibration", "relation": "component_relation", "deployment": "deployment"}
 NAMES = {"good": 0, "limited": 2, "erroneous": 3, "not_validated": 4}
 
 
@@ -208,7 +209,13 @@ def iagos_import(
             "nothing was written" + ("" if write else ": a dry run, --write writes it"), highlight=False
         )
     if report.impact.flights:
-        out.print(f"new calibrations touch {report.impact}: see `skyledger iagos reprocess`", highlight=False)
+        rows = [
+            f" --{option} {number}"
+            for option, table in CHANGED.items()
+            for number in (report.touched.get(table, ()) if report.written else ())
+        ]
+        command = f"`skyledger iagos reprocess{''.join(rows)}`"
+        out.print(f"this touches {report.impact}: see {command}", highlight=False, soft_wrap=True)
     if report.errors:
         raise PermanentError("\n".join(map(str, report.errors)))
 

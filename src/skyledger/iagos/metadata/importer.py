@@ -42,9 +42,10 @@ class ImportReport:
     tables: dict[str, Counts] = field(default_factory=dict)
     errors: list[Problem] = field(default_factory=list)
     impact: Impact = field(default_factory=Impact)  # of calibrations, relations, deployments
+    touched: dict[str, list[int]] = field(default_factory=dict)  # numbers of these rows, by table
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values, the same for a dry run: so without numbers of rows."""
         return {
             "written": self.written,
             "tables": {name: asdict(counts) for name, counts in self.tables.items()},
@@ -77,11 +78,12 @@ def import_tables(
         for name in TABLES:
             if name in lines:
                 report.tables[name] = _import_table(database, name, lines[name], report.errors)
+        touched = report.touched = database.touched
         report.impact = impact_of(
             session,
-            calibrations=database.touched.get("calibration", ()),
-            relations=database.touched.get("component_relation", ()),
-            deployments=database.touched.get("deployment", ()),
+            calibrations=touched.get("calibration", ()),
+            relations=touched.get("component_relation", ()),
+            deployments=touched.get("deployment", ()),
         )
         if dry_run or (strict and report.errors):
             report.written = False

@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 # What can become a candidate for Level 2
 _FROM = (State.AWAITING_CAL, State.AWAITING_L2, State.L2_RELEASED, State.QC_FAILED)
-_BEGUN = (State.L2_CANDIDATE, State.REPROCESS)
 # ... and what can be judged again for Level 1
 _FROM_LEVEL_1 = (State.AWAITING_L1, State.AWAITING_CAL)
+_BEGUN = (State.L2_CANDIDATE, State.REPROCESS)
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Plan:
     flights: int = 0
     released_l1: int = 0
     released_l2: int = 0
-    begun: list[Key] = field(default_factory=list)  # candidates already, of a run that stopped
+    begun: list[Key] = field(default_factory=list)  # on their way already, by a run that stopped
     todo: list[Key] = field(default_factory=list)  # for Level 2
     level_1: list[Key] = field(default_factory=list)  # made with other calibrations than those that count now
     no_post: list[Key] = field(default_factory=list)  # wait for the calibration after the deployment
