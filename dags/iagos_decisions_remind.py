@@ -10,7 +10,7 @@ has come. Flights that wait for 3, 6, 9 ... days are asked about again (`iagos_r
 
 **Needs** the connection `iagos_db` and an alert channel (`SKYLEDGER_ALERT_EMAIL` or `SKYLEDGER_ALERT_APPRISE`).
 
-**Run again**: clear the run; the message is sent again.
+**Run again**: clear what failed. Clearing what did not fail sends the message, or asks, a second time.
 
 **A failure costs** the reminder of this day.
 """
@@ -34,15 +34,20 @@ from flows.defaults import IAGOS_PROCESS_POOL, alerts
     **alerts(
         late_after=timedelta(hours=2),
         consequence="nobody is reminded of waiting flights today",
-        first_look="the error in the log of remind",
+        first_look="the error in the log of the failed task",
     ),
 )
 def iagos_decisions_remind():
-    @task(outlets=[IAGOS_REPORTS], pool=IAGOS_PROCESS_POOL)
+    @task(pool=IAGOS_PROCESS_POOL)
     def remind():
-        return iagos.remind(get_current_context())
+        return iagos.remind()
+
+    @task(outlets=[IAGOS_REPORTS], pool=IAGOS_PROCESS_POOL)
+    def ask_again():
+        return iagos.ask_again(get_current_context())
 
     remind()
+    ask_again()
 
 
 iagos_decisions_remind()

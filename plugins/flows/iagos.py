@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flows.assets import IAGOS_RAW_FLIGHTS, IAGOS_RELEASES, IAGOS_REPORTS
 from hooks.iagos import IagosHook
 from hooks.warehouse import WarehouseHook
-from operators.check_flight import IAGOS_DB, report_url
+from operators.check_flight import IAGOS_DB, base_url, report_url
 from skyledger.errors import PermanentError
 from skyledger.iagos.instruments import instruments, quality_files
 from skyledger.iagos.jobs import jobs
@@ -19,8 +19,9 @@ from skyledger.iagos.variables import variables
 
 if TYPE_CHECKING:
     from skyledger.iagos.flight import Key
+    from skyledger.iagos.metadata.people import Role
     from skyledger.iagos.names import Level
-    from skyledger.warehouse import Warehouse
+    from skyledger.warehouse import Session, Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -174,16 +175,21 @@ def question_or_form(context: Any) -> str:
 
 
 def question(context: Any) -> dict[str, str]:
-    """What the PI is asked, from the newest report of the flight. Skips what has been decided."""
+    """What the PI is asked, from the newest report of the flight; a mail says so. Skips what has been decided."""
+    from notifiers.channels import Message, mail_to
     from skyledger.iagos.release.reports import newest_report
 
     key, level = _of_partition(context)
     with _warehouse().session() as session:
         report = newest_report(session, key, level)
+        people = _addresses(session, "PI", key.instrument_type)
     if report is None or not report.waits:
         raise AirflowSkipException(f"{key} {level}: does not wait for a decision")
+    subject = f"Release {level} of {report.title}? Suggested: {report.suggestion}"
+    lines = (("Report", report_url(report.page)), ("Decide", f"{base_url()}/required_actions"))
+    mail_to(people, Message(subject, lines, good_news=True))
     return {
-        "subject": f"Release {level} of {report.title}? Suggested: {report.suggestion}",
+        "subject": subject,
         "body": f"{report.summary}\n\n[Read the report]({report_url(report.page)})",
         "digest": report.data_digest,
         "revision": str(report.key.revision),
@@ -298,23 +304,41 @@ def flights_to_recompute(context: Any) -> list[str]:
     return _words(todo, params["max_flights"])
 
 
-def remind(context: Any) -> dict[str, Any]:
-    """Tell people what waits for them, and ask again what was asked long ago; skip when nothing waits."""
-    from notifiers.channels import Message, send_everywhere
-    from skyledger.iagos.release.reminders import reminder, waiting
+def ask_again(context: Any) -> list[str]:
+    """Ask about flights whose question has ended without an answer; skip when there is none."""
+    from skyledger.iagos.release.reminders import waiting
 
-    now = datetime.now(UTC)
     with _warehouse().session() as session:
-        told, waits = reminder(session, now), waiting(session, now)
+        late = waiting(session, datetime.now(UTC))
+    keys = [
+        f"{one.key.flight_id}|{one.key.instrument_type}|{one.level}"
+        for one in late
+        if one.days % ASKED_FOR.days == 0
+    ]
+    if not keys:
+        raise AirflowSkipException("no question ends today")
+    context["outlet_events"][IAGOS_REPORTS].add_partitions(keys)
+    return keys
+
+
+def remind() -> dict[str, Any]:
+    """Tell people what waits for them; skip when nothing does."""
+    from notifiers.channels import Message, mail_to, send_everywhere
+    from skyledger.iagos.release.reminders import reminder
+
+    with _warehouse().session() as session:
+        told = reminder(session, datetime.now(UTC))
+        managers = [
+            address
+            for instrument_type in INSTRUMENTS
+            for address in _addresses(session, "manager", instrument_type)
+        ]
     if not told.lines:
         raise AirflowSkipException("nothing waits for a decision")
-    if again := [
-        f"{one.key.flight_id}|{one.key.instrument_type}|{one.level}"
-        for one in waits
-        if one.days % ASKED_FOR.days == 0
-    ]:
-        context["outlet_events"][IAGOS_REPORTS].add_partitions(again)
-    if not send_everywhere(Message(told.subject, told.lines)):
+    message = Message(told.subject, told.lines)
+    if told.escalated:
+        mail_to(sorted(set(managers)), message)
+    if not send_everywhere(message):
         raise PermanentError("nobody was reached: see the log for what is wrong with each channel")
     return told.as_dict()
 
@@ -331,6 +355,14 @@ def verify_series(context: Any) -> dict[str, Any]:
     log.info("%s", found.told())
     found.raise_for_differences()
     return found.as_dict()
+
+
+def _addresses(session: "Session", role: "Role", instrument_type: str) -> list[str]:
+    """Where people with a role now can be written to."""
+    from skyledger.iagos.metadata.people import people_with_role
+
+    people = people_with_role(session, role, instrument_type, datetime.now(UTC))
+    return [one.email for one in people if one.email]
 
 
 def _warehouse() -> "Warehouse":
