@@ -118,10 +118,11 @@ class Network:
         connection = centre.connection if isinstance(centre, DataCentre) else centre
         self.client = IagosClient(connection, sleep=lambda seconds: None)
 
-    def prepare(self, folder: Path) -> "Network":
-        """Make tables and fill the instrument database."""
+    def prepare(self, folder: Path, without: tuple[str, ...] = ()) -> "Network":
+        """Make tables and fill the instrument database, but for some tables."""
         migrations.upgrade("iagos", self.warehouse.url)
-        self.take_in(write_tables(WORLD, folder / "tables"))
+        paths = write_tables(WORLD, folder / "tables")
+        self.take_in(path for path in paths if path.stem not in without)
         return self
 
     def take_in(self, paths: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from skyledger import ledger
 from skyledger.config import digest
-from skyledger.errors import FormatError, PermanentError, SkyledgerError
+from skyledger.errors import PermanentError, SkyledgerError
 from skyledger.iagos import series
 from skyledger.iagos.assess import assess, quality_config
 from skyledger.iagos.assess.by_hand import manual_flags
@@ -36,7 +36,7 @@ from skyledger.iagos.report import SourceFile as RawSource
 from skyledger.iagos.report import keep as keep_report
 from skyledger.iagos.science.importer import SOFTWARE, make_l0, make_l2, renew_l0
 from skyledger.iagos.states import AUTOMATIC, FlightState, State, held, history, move, state_of, states
-from skyledger.iagos.transfer.offered import SourceFile, source_file
+from skyledger.iagos.transfer.offered import SourceFile, raw_bytes, source_file
 from skyledger.quality import QualityConfig
 from skyledger.warehouse import Session, Warehouse
 
@@ -130,8 +130,8 @@ def process_again(session: Session, flights: Collection[str], *, actor: str, run
 def import_flight(warehouse: Warehouse, key: Key, *, data_root: Path, run_id: str) -> Processed:
     """Read the raw file of a flight and keep its series as Level 0.
 
-    Raises FormatError when the file cannot be read (PARSE_FAILED), PermanentError when the instrument database lacks
-    something or contradicts it (IMPORT_FAILED).
+    Raises FormatError or StorageError when the file cannot be read (PARSE_FAILED), PermanentError when the instrument
+    database lacks something or contradicts it (IMPORT_FAILED).
     """
     done = Processed(key)
     started = time.monotonic()
@@ -142,12 +142,10 @@ def import_flight(warehouse: Warehouse, key: Key, *, data_root: Path, run_id: st
             item = _item(key, file.sha256 or "")
 
             def failed(error: SkyledgerError) -> None:
-                unread = isinstance(error, FormatError) and _state(session, key) in (
-                    State.RECEIVED,
-                    State.PARSE_FAILED,
-                )
-                after = State.PARSE_FAILED if unread else State.IMPORT_FAILED
-                if _state(session, key) is not after:
+                state, after = _state(session, key), State.IMPORT_FAILED
+                if state in (State.RECEIVED, State.PARSE_FAILED):
+                    after = State.PARSE_FAILED if isinstance(error, PermanentError) else state
+                if state is not after:
                     move(session, key, after, before=TO_IMPORT, reason=str(error), run_id=run_id)
 
             with ledger.attempt(
@@ -214,7 +212,7 @@ def _import(
     session: Session, key: Key, file: SourceFile, data_root: Path, item: ledger.Item, run_id: str
 ) -> tuple[int, int]:
     """Steps to PARSED and to STORED_L0. Returns rows kept and lines rejected."""
-    found = raw.read((data_root / str(file.raw_path)).read_bytes(), file.name)
+    found = raw.read(raw_bytes(file, data_root), file.name)
     if _state(session, key) is not State.PARSED:
         with session.transaction():
             move(

@@ -5,7 +5,6 @@ Only reads. A difference means that something changed behind our back: a file, a
 What was made with another version of the software may rightly differ, and is told apart.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +34,7 @@ from skyledger.iagos.release.recorded import decisions
 from skyledger.iagos.release.versions import Product, products
 from skyledger.iagos.science.importer import SOFTWARE, make_l0, make_l2
 from skyledger.iagos.states import held
-from skyledger.iagos.transfer.offered import SourceFile, source_file
+from skyledger.iagos.transfer.offered import raw_bytes, source_file
 from skyledger.warehouse import Session, Warehouse
 from skyledger.wire import ConnectionLost
 
@@ -219,7 +218,10 @@ class _Again:
 
     def __init__(self, session: Session, key: Key, data_root: Path, everything: Sequence[_Kept]) -> None:
         self.session, self.key, self.data_root = session, key, data_root
-        self.file, self.content = _raw_file(session, key, data_root)
+        file = source_file(session, key)
+        if file is None:
+            raise PermanentError("is not known")
+        self.file, self.content = file, raw_bytes(file, data_root)
         self.as_ofs = [one.as_of for one in everything if one.level is not Level.L2]
         chosen = (one.calibrations for one in decisions(session, key) if one.calibrations)
         self.choices: dict[Choice, None] = dict.fromkeys(["default", *chosen])  # of calibrations, by the PI
@@ -262,22 +264,6 @@ def _choice(data: FlightData) -> Choice:
     """Which calibrations the PI had chosen."""
     found: Choice = data.provenance.get("calibration_choice", "default")
     return found
-
-
-def _raw_file(session: Session, key: Key, data_root: Path) -> tuple[SourceFile, bytes]:
-    file = source_file(session, key)
-    if file is None or file.raw_path is None:
-        raise PermanentError("is not known")
-    path = data_root / file.raw_path
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path}: cannot read it: {error.strerror or error}") from error
-    if (sha256 := hashlib.sha256(content).hexdigest()) != file.sha256:
-        raise StorageError(
-            f"{path}: SHA-256 is {sha256[:8]}; expected {str(file.sha256)[:8]}: bring it back from the backup"
-        )
-    return file, content
 
 
 def _everything(session: Session, key: Key) -> Iterator[_Kept]:

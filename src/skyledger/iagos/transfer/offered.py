@@ -1,15 +1,17 @@
 """Files of sources as rows: what a source says of a file, what is known of it here, which are to be brought."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from skyledger.config import SQL_DIR
-from skyledger.errors import FormatError
+from skyledger.errors import FormatError, StorageError
 from skyledger.iagos.flight import Key, Stop
 from skyledger.iagos.names import parse_flight_id, parse_raw_name
 from skyledger.warehouse import Session
@@ -93,6 +95,22 @@ def source_file(session: Session, key: Key) -> SourceFile | None:
     """The file of a delivery; None when it is not known."""
     rows = session.query(statement("source_file"), key._asdict())
     return _row(rows[0]) if rows else None
+
+
+def raw_bytes(file: SourceFile, data_root: Path) -> bytes:
+    """The bytes of a file that was received. Raises StorageError when they are not those that came."""
+    path = data_root / str(file.raw_path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot read it: {error.strerror or error}: bring it back from the backup"
+        ) from error
+    if (sha256 := hashlib.sha256(content).hexdigest()) != file.sha256:
+        raise StorageError(
+            f"{path}: SHA-256 is {sha256[:8]}; expected {str(file.sha256)[:8]}: bring it back from the backup"
+        )
+    return content
 
 
 def pending(session: Session, instrument_type: str, source: str) -> list[Key]:
