@@ -197,3 +197,9 @@ def test_setup_installs_only_what_has_the_name_of_a_package(name: str):
 
 def test_setup_refuses_unknown_arguments():
     assert run_setup("--help-me").returncode == 1
+
+
+@pytest.mark.parametrize("path", files("*.md", ROOT / "docs" / "decisions"), ids=lambda path: path.stem)
+def test_decisions_name_tests_that_exist(path):
+    named = set(re.findall(r"`(test_\w+)`", path.read_text()))
+    assert named - {test.stem for test in files("test_*.py", ROOT / "tests")} == set()
