@@ -320,6 +320,8 @@ def test_a_flight_comes_by_itself_to_its_pi_who_reads_the_report_and_releases_it
     pi = live.airflow.api_as(PI)
     question = until(lambda: open_question(pi, key))
     assert "Suggested: RELEASE" in question["subject"]
+    mail = until(lambda: [one for one in live.mail.mails if "pi_p1@example.org" in str(one["To"])])[0]
+    assert question["subject"] in str(mail["Subject"]).replace("\n", "")
 
     page = re.search(r"\(http://[^/]+(/skyledger/[^)]+)\)", question["body"])[1]
     assert fetch(live, page).status == 401
