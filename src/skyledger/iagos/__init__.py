@@ -12,5 +12,5 @@ Where to look:
 - `series` where the data of a flight are kept (Parquet), and their index
 - `assess/` quality control of a flight; `report/` what the PI reads
 - `release/` the PI's decision, versions, products, delivery, reprocessing
-- `process` drives a flight from one state to the next; `verify` derives what is kept again and compares; `verify` derives what is kept again and compares
+- `process` drives a flight from one state to the next; `verify` derives what is kept again and compares
 """
