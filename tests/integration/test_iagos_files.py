@@ -185,6 +185,15 @@ def test_a_corrected_announcement_brings_a_quarantined_file_again(session, tmp_p
     assert state_of(session, KEY).state is State.RECEIVED
 
 
+def test_a_file_that_is_here_is_not_brought_again_by_a_person(session, tmp_path):
+    queue(session, entry())
+    bring(session, tmp_path)
+    with pytest.raises(StateConflict, match="expected QUARANTINED or TRANSFER_FAILED"):
+        files.requeue(session, KEY, actor="operator1", reason="once more", run_id="cli")
+    assert offered.source_file(session, KEY).state == "received"
+    assert state_of(session, KEY).state is State.RECEIVED
+
+
 def test_a_person_can_have_a_failed_file_brought_again(session):
     queue(session, entry())
     file = offered.source_file(session, KEY)
