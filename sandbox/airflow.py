@@ -13,6 +13,7 @@ import base64
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,8 @@ class AirflowError(RuntimeError):
 class PrivateAirflow:
     """One Airflow below `home`, with `environment` (connections, alert channels) for its processes.
 
-    `people` are logins besides `admin`, with their role (viewer, user, op, admin).
+    `people` are logins besides `admin`, with their role (viewer, user, op, admin). `afresh` forgets earlier runs: DAGs
+    that were left running would work on data that are gone, all at once.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class PrivateAirflow:
         port: int = 8080,
         parallelism: int = 4,
         people: Mapping[str, str] | None = None,
+        afresh: bool = False,
         tell: Tell = lambda line: None,
     ) -> None:
         self.home = home.resolve()
@@ -67,6 +70,7 @@ class PrivateAirflow:
         self._preferred_port = port
         self._parallelism = parallelism
         self._roles = {USER: "admin", **(people or {})}
+        self._afresh = afresh
         self._tell = tell
         self._settings: dict[str, str] = {}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
@@ -100,6 +104,10 @@ class PrivateAirflow:
         for component in COMPONENTS:
             if not processes.wait_for_end(_pid_file(self.home, component), SUCCESSOR_PATIENCE_S):
                 raise AirflowError(f"{component} in {self.home} runs already: `make stop` stops it")
+        if self._afresh:
+            shutil.rmtree(self.home / "logs", ignore_errors=True)
+            for path in self.home.glob("airflow.db*"):
+                path.unlink()
         for folder in (self.home, self.home / "run", self.home / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)

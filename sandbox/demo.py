@@ -46,7 +46,9 @@ def main() -> int:
         exports = (f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
         write_private(ENVIRONMENT_FILE, "".join(exports))
         with step("Airflow (half a minute)"):
-            airflow = stack.enter_context(PrivateAirflow(environment=environment, people=IagosDemo.people))
+            airflow = stack.enter_context(
+                PrivateAirflow(environment=environment, people=IagosDemo.people, afresh=True)
+            )
         verdicts = [network.run(airflow) for network in networks]  # each, also after one has failed
         right = all(verdicts)
         out.print(
