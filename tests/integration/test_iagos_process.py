@@ -19,7 +19,7 @@ from skyledger.iagos import process
 from skyledger.iagos.names import Level
 from skyledger.iagos.process import check_flight, import_flight, let_wait, process_again
 from skyledger.iagos.release.nrt import export_nrt
-from skyledger.iagos.states import State, states
+from skyledger.iagos.states import State, held, states
 from tests.support.iagos_process import WORLD, Network, flown, key_of, received, short_raw, waiting
 
 pytestmark = pytest.mark.integration
@@ -339,6 +339,27 @@ def test_only_a_judged_flight_waits_for_its_pi_and_for_the_level_that_it_is_abou
     network.recompute()
     assert let_wait(network.warehouse, KEY, run_id="r") is Level.L2
     assert network.steps(KEY) == [*TO_L1, "L1_RELEASED", "AWAITING_CAL", "L2_CANDIDATE", "AWAITING_L2"]
+
+
+def test_a_flight_that_another_run_holds_is_left_as_it_is_at_every_step(network, monkeypatch):
+    received(network)
+    monkeypatch.setattr("skyledger.warehouse.LOCK_WAIT_S", 0)
+
+    def refused(step) -> None:
+        before = everything(network)
+        with (
+            network.warehouse.session() as session,
+            held(session, KEY.flight_id, KEY.instrument_type),
+            pytest.raises(StorageUnavailable, match="another run holds"),
+        ):
+            step()
+        assert everything(network) == before
+
+    refused(lambda: imported(network))
+    imported(network)
+    refused(lambda: checked(network))
+    checked(network)
+    refused(lambda: let_wait(network.warehouse, KEY, run_id="r"))
 
 
 def test_a_flight_file_that_nobody_knows_is_refused(network):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skyledger.errors import PermanentError, StorageError
 from skyledger.iagos import series, verify
 from skyledger.iagos.flags import Validity
 from skyledger.iagos.flight import Key
+from skyledger.iagos.formats import netcdf
 from skyledger.iagos.names import Level, Version
 from skyledger.iagos.release.decide import FlagEdit
 from skyledger.iagos.science import importer
@@ -143,6 +145,19 @@ def test_a_product_that_would_be_written_otherwise_is_told(released, changed):
     assert f"{KEY} L1 1.0.0: derived again it differs" in difference
 
 
+def test_a_library_that_writes_other_bytes_of_equal_data_is_told(released, monkeypatch):
+    right = netcdf.write_flight
+    late = timedelta(seconds=1)
+    monkeypatch.setattr(
+        netcdf, "write_flight", lambda data, path, created: right(data, path, created=created + late)
+    )
+    differences = verified(released).differences
+    assert [one.split(":")[0] for one in differences] == [
+        f"{KEY} {what}" for what in EVERYTHING if " " in what
+    ]
+    assert all("nc4 is written with other bytes" in one for one in differences)
+
+
 def test_a_calibration_changed_behind_our_back_is_told_with_every_level_that_it_touches(released, changed):
     _, row = changed
     row(
@@ -182,18 +197,7 @@ def test_a_correction_that_is_told_to_the_instrument_database_is_no_difference(n
     """What was known then counts, also for what was released before the correction."""
     waiting(network)
     network.release(KEY)
-    ((at, slope, offset),) = network.query(
-        "SELECT c.calibrated_at, s.value, o.value FROM calibration c JOIN component k USING (component_id)"
-        " JOIN calibration_parameter s ON s.calibration_id = c.calibration_id AND s.name = 'slope'"
-        " JOIN calibration_parameter o ON o.calibration_id = c.calibration_id AND o.name = 'offset'"
-        " WHERE k.serial_no = 'O3-010'"
-    )
-    path = tmp_path / "calibration.csv"
-    path.write_text(
-        "component_type,serial_no,calibrated_at,function,parameters\n"
-        f"O3 analyser,O3-010,{at:%Y-%m-%dT%H:%M:%SZ},linear,slope={slope + 0.01}; offset={offset}\n"
-    )
-    network.take_in([path])
+    slope, offset = correct_ozone(network, tmp_path)
     found = verified(network)
     found.raise_for_differences()
     assert found.series == 3
@@ -205,6 +209,22 @@ def test_a_correction_that_is_told_to_the_instrument_database_is_no_difference(n
     assert found.series == 4
     first, second = (load(network, Level.L1, version).series["O3_P1"].value for version in ("1.0.0", "1.1.0"))
     assert np.nanmedian((second - offset) / (first - offset)) == pytest.approx(1 + 0.01 / slope)
+
+
+def test_calibrations_that_the_pi_chose_count_for_both_levels(network, tmp_path):
+    """Level 2 is derived from the Level 0 that it was made from, which the choice has changed."""
+    waiting(network)
+    before = network.query("SELECT digest FROM series_file WHERE level = 'L0'")
+    network.calibrate(0, tmp_path)
+    network.decide(KEY, "rerun", comment="dirty before", calibrations="post")
+    network.process(KEY)
+    assert network.query("SELECT digest FROM series_file WHERE level = 'L0'") != before
+    network.release(KEY)
+    network.recompute()
+    network.release(KEY, Level.L2)
+    found = verified(network)
+    found.raise_for_differences()
+    assert found.series >= len(EVERYTHING)
 
 
 def test_flags_that_people_set_later_are_no_part_of_what_was_released_before(network):
@@ -300,6 +320,23 @@ def test_differences_are_named_by_variable_and_part():
     assert differing(zero, missing) == ["O3_P1 value (10 of 10 rows)"]  # bit by bit
     assert differing(data, replace(data, time_s=data.time_s + 1)) == ["times (10 rows, now 10)"]
     assert differing(data, replace(data, level=Level.L2)) == ["level, process flag or interval"]
+
+
+def correct_ozone(network: Network, folder: Path) -> tuple[float, float]:
+    """The calibration before the deployment is corrected: its slope is 0.01 higher. Returns slope and offset before."""
+    ((at, slope, offset),) = network.query(
+        "SELECT c.calibrated_at, s.value, o.value FROM calibration c JOIN component k USING (component_id)"
+        " JOIN calibration_parameter s ON s.calibration_id = c.calibration_id AND s.name = 'slope'"
+        " JOIN calibration_parameter o ON o.calibration_id = c.calibration_id AND o.name = 'offset'"
+        " WHERE k.serial_no = 'O3-010' ORDER BY c.calibrated_at LIMIT 1"
+    )
+    path = folder / "calibration.csv"
+    path.write_text(
+        "component_type,serial_no,calibrated_at,function,parameters\n"
+        f"O3 analyser,O3-010,{at:%Y-%m-%dT%H:%M:%SZ},linear,slope={slope + 0.01}; offset={offset}\n"
+    )
+    network.take_in([path])
+    return slope, offset
 
 
 def load(network: Network, level: Level, version: str):
