@@ -2,7 +2,8 @@
 
 **Produces** the PI's decision with name, time, reason and the digest of the data it is about (`release_decision`); for
 a release the products of Level 1 or Level 2 in NetCDF and NASA Ames, with a version, delivered to the data centre.
-One asset partition per released flight (`iagos_releases`, `FLIGHT|TYPE|LEVEL`).
+One asset partition per released flight (`iagos_releases`, `FLIGHT|TYPE|LEVEL`), and per flight that is to be judged
+again (`iagos_raw_flights`, `FLIGHT|TYPE`), which starts `iagos_flights_process`.
 
 **From** the report of the flight. The link to it is in the question and on the task `check_flight` of
 `iagos_flights_process`.
@@ -43,7 +44,7 @@ from airflow.sdk import (
 )
 
 from flows import iagos
-from flows.assets import IAGOS_RELEASES, IAGOS_REPORTS
+from flows.assets import IAGOS_RAW_FLIGHTS, IAGOS_RELEASES, IAGOS_REPORTS
 from flows.defaults import IAGOS_PROCESS_POOL, IAGOS_TRANSFER_POOL, alerts
 
 FORM = {
@@ -160,6 +161,10 @@ def iagos_flights_release():
 
         write_products(flight) >> deliver_products(flight)
 
+    @task(outlets=[IAGOS_RAW_FLIGHTS])
+    def announce_again():
+        return iagos.announce_again(get_current_context())
+
     # the run's state: what was released goes on when another decision is refused
     @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def tell_refusals():
@@ -170,7 +175,7 @@ def iagos_flights_release():
     found >> [prepared, decided]
     prepared >> ask_pi >> decided
     released = release.expand(flight=decided)
-    decided >> tell_refusals() >> complete
+    decided >> [announce_again(), tell_refusals()] >> complete
     released >> complete
 
 

@@ -34,6 +34,7 @@ FLIGHTS_PER_RUN = 500  # mapped tasks of one run; Airflow allows 1024
 LATER = "Decide later"
 ASKED_FOR = timedelta(days=release_rules().remind_after_days)  # then a question ends, and is asked again
 ACTIONS = {"Release": "release", "Process again": "rerun", "Reject": "reject", LATER: "defer"}
+JUDGED_AGAIN = ("rerun", "edit_flags")
 DATA_CENTRE = "iagos_data_centre"
 
 
@@ -245,7 +246,18 @@ def decide(context: Any) -> list[str]:
     for one in decided:
         log.info("%s %s: %s", one.key, one.level, one.told())
     context["ti"].xcom_push("refused", [one.refused for one in decided if one.refused])
+    again = [one.key for one in decided if one.action in JUDGED_AGAIN and not one.refused]
+    context["ti"].xcom_push("again", [f"{key.flight_id}|{key.instrument_type}" for key in again])
     return [f"{one.key.text}|{one.level}" for one in decided if one.released]
+
+
+def announce_again(context: Any) -> list[str]:
+    """Tell who processes flights of those that are to be judged again; skip when none is."""
+    keys: list[str] = context["ti"].xcom_pull(task_ids="record_decision", key="again") or []
+    if not keys:
+        raise AirflowSkipException("no flight is to be judged again")
+    context["outlet_events"][IAGOS_RAW_FLIGHTS].add_partitions(keys)
+    return keys
 
 
 def tell_refusals(context: Any) -> None:

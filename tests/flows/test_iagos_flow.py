@@ -192,6 +192,19 @@ def test_a_decision_by_somebody_else_or_about_other_data_is_refused_and_changes_
     assert not network.products("L1")
 
 
+def test_a_flight_that_its_pi_wants_judged_again_is_processed_and_asked_about_again(network, run):
+    (flight,) = network.world.flights(1)
+    network.centre.offer(flight.raw_name(), write_raw(network.world, flight), flight)
+    assert run("transfer", jobs=["p1_flights"]).state == "success"
+    assert run("process").state == "success"
+    decided = run("release", flights=[flight.flight_id], action="rerun", comment="with what is known now")
+    assert decided.state == "success"
+    assert announced(decided) == [("iagos_raw_flights", f"{flight.flight_id}|P1")]
+    assert set(network.states().values()) == {State.REPROCESS}
+    assert announced(run("process")) == [("iagos_reports", f"{flight.flight_id}|P1|L1")]
+    assert set(network.states().values()) == {State.AWAITING_L1}
+
+
 def test_a_flight_that_cannot_be_read_or_belongs_nowhere_does_not_stop_the_others(network, run):
     first, second, third = network.world.flights(3)
     network.centre.offer(first.raw_name(), write_raw(network.world, first, truncated=True), first)
