@@ -450,6 +450,8 @@ def test_weakness_17_the_key_is_in_no_log_and_in_no_error(receiver, key_in, capl
     client = Geostreams(connection, sleep=lambda _: None)
     assert receiver.key not in repr(connection)
     errors = []
+    # for itself: whoever uses the command line in this process makes urllib3 quiet
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     with caplog.at_level(logging.DEBUG):
         stream_id = stream(client)
         client.post_points(stream_id, points(1))
